@@ -1,0 +1,88 @@
+"""What we can say through WhatsApp, as frozen values: the closed vocabulary between compose() and a provider.
+
+`payload` of a stored message is `content.as_payload()`, and `from_payload(type, payload)` gives the same value back, so
+that a message can be sent from its row alone.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Where a message goes. WhatsApp takes the phone when both are given."""
+
+    phone: str | None = None  # digits, no "+"
+    bsuid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Base of everything that can be sent. `type` is WhatsApp's own word."""
+
+    type: ClassVar[str] = ""
+
+    @property
+    def text_shown(self) -> str:
+        """What lists and searches show of it."""
+        return ""
+
+    def as_payload(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Outgoing):
+    type: ClassVar[str] = "text"
+    body: str
+    preview_url: bool = True
+    MAX_LENGTH: ClassVar[int] = 4096
+
+    @property
+    def text_shown(self) -> str:
+        return self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Template(Outgoing):
+    """An approved template by name and language. `components` are Meta's; `preview` is the filled body, for people."""
+
+    type: ClassVar[str] = "template"
+    name: str
+    language: str
+    category: str = ""
+    components: list[dict[str, Any]] = field(default_factory=list)
+    preview: str = ""
+
+    @property
+    def text_shown(self) -> str:
+        return self.preview or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction(Outgoing):
+    """Put an emoji on a message of the conversation; an empty emoji takes it away."""
+
+    type: ClassVar[str] = "reaction"
+    target_id: str
+    emoji: str
+
+    @property
+    def text_shown(self) -> str:
+        return self.emoji
+
+
+KINDS: dict[str, type[Outgoing]] = {kind.type: kind for kind in (Text, Template, Reaction)}
+
+
+class UnknownContent(ValueError):
+    """The type is not one we can send."""
+
+
+def from_payload(type: str, payload: dict[str, Any]) -> Outgoing:
+    """Rebuild the content of a stored message. Raises UnknownContent for a type that cannot be sent."""
+    try:
+        kind = KINDS[type]
+    except KeyError:
+        raise UnknownContent(f"“{type}” messages cannot be sent") from None
+    return kind(**payload)
