@@ -1,0 +1,27 @@
+"""Who calls: the membership that the middleware found, by token or by session. A token is bound to one company."""
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+
+class MembershipAuthentication(BaseAuthentication):
+    """`Authorization: Token …`, else the browser's session (which then needs the CSRF token)."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        membership = getattr(request._request, "membership", None)
+        if membership is None:
+            return None
+        if not getattr(request._request, "by_token", False):
+            SessionAuthentication().enforce_csrf(request)
+        return membership.user, membership
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Token"
+
+
+class IsMember(BasePermission):
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.auth is not None

@@ -1,0 +1,69 @@
+"""What every tenant-owned table has in common."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models.expressions import Expression
+from uuid_utils.compat import uuid7
+
+from tenants.context import NoTenant, current_scope
+
+
+class InScope(Expression):
+    """True for rows of the present transaction's tenant (all rows in the system scope).
+
+    Read when the SQL is made, not when the queryset is, so that a queryset built at import time (a form field) is
+    harmless and one *run* without a tenant raises NoTenant, whatever method runs it.
+    """
+
+    conditional = True
+
+    def __init__(self, column: models.F | Expression) -> None:
+        super().__init__(output_field=models.BooleanField())
+        self.column = column
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.column]
+
+    def set_source_expressions(self, expressions: list[Any]) -> None:
+        (self.column,) = expressions
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        scope = current_scope()
+        if scope is None:
+            raise NoTenant("This table belongs to tenants: open tenant_transaction(tenant_id) first.")
+        if scope.is_system:
+            return "TRUE", []
+        if scope.tenant_id is None:
+            raise NoTenant("No tenant has been chosen yet: only one's own memberships may be read here.")
+        column, parameters = compiler.compile(self.column)
+        return f"{column} = %s", [*parameters, scope.tenant_id]
+
+
+class TenantManager(models.Manager):
+    """Only the present tenant's rows, and NoTenant when there is none. Row-level security stands behind it."""
+
+    column = "tenant_id"
+
+    def get_queryset(self) -> models.QuerySet:
+        return super().get_queryset().filter(InScope(models.F(self.column)))
+
+
+class TenantForeignKey(models.ForeignKey):
+    """A reference within the tenant. The database keeps it by the model's `TenantReference`, not by `id` alone."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs | {"db_constraint": False})
+
+
+class TenantModel(models.Model):
+    """A row that belongs to one tenant. Subclasses name their `Fence` and one `TenantReference` per foreign key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, related_name="+", editable=False)
+
+    objects = TenantManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"

@@ -1,0 +1,38 @@
+"""Loaded before Django's settings: gives the run its own PostgreSQL and Redis, and secrets of its own."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from crm.local import Servers, set_local_environment
+
+_data_dir = Path(tempfile.mkdtemp(prefix="ventana-test-"))
+os.environ.update(
+    {
+        "DATA_DIR": str(_data_dir),
+        "LOCAL": "1",
+        "META_APP_SECRET": "local-app-secret",
+        "META_VERIFY_TOKEN": "local-verify-token",
+        "GRAPH_API_URL": "http://127.0.0.1:9",  # nothing listens: a test that sends starts its own simulator
+        "WHATSAPP_ACCESS_TOKEN": "",
+        "EMAIL_URL": "memorymail://",
+        "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
+        # Playwright runs its own event loop in the main thread; the line above is for that alone.
+    }
+)
+for _name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
+    os.environ.pop(_name, None)
+set_local_environment()
+
+servers = Servers(data_dir=_data_dir, durable=False)
+servers.start()
+os.environ["DATABASE_URL"] = servers.database_url
+os.environ["REDIS_URL"] = servers.redis_url
+
+
+@atexit.register
+def _stop() -> None:
+    servers.stop()
+    shutil.rmtree(_data_dir, ignore_errors=True)

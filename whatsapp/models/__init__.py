@@ -1,0 +1,14 @@
+from whatsapp.models.numbers import Endpoint, Number, ProviderName, TokenState
+from whatsapp.models.templates import Template, TemplateStatus
+from whatsapp.models.webhooks import EventState, WebhookEvent
+
+__all__ = [
+    "Endpoint",
+    "EventState",
+    "Number",
+    "ProviderName",
+    "Template",
+    "TemplateStatus",
+    "TokenState",
+    "WebhookEvent",
+]
