@@ -13,12 +13,12 @@ _RAISE = """
 INSERT INTO tenants_alert (id, tenant_id, kind, subject, severity, facts)
 VALUES (gen_random_uuid(), %s, %s, %s, %s, %s)
 ON CONFLICT (tenant_id, kind, subject) WHERE resolved_at IS NULL
-DO UPDATE SET last_seen_at = now(), facts = EXCLUDED.facts, severity = EXCLUDED.severity
+DO UPDATE SET last_seen_at = statement_timestamp(), facts = EXCLUDED.facts, severity = EXCLUDED.severity
 RETURNING (xmax = 0)
 """
 
 _RESOLVE = """
-UPDATE tenants_alert SET resolved_at = now()
+UPDATE tenants_alert SET resolved_at = statement_timestamp()
 WHERE tenant_id IS NOT DISTINCT FROM %s AND kind = %s AND subject = %s AND resolved_at IS NULL
 """
 

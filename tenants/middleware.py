@@ -33,14 +33,14 @@ class TenantMiddleware:
         if request.path.startswith(_WITHOUT_TENANT):
             return self.get_response(request)
         if request.path.startswith("/api/"):
-            membership = _membership_by_token(request) or _membership_by_session(request)
+            membership = _membership_by_token(request) or membership_by_session(request)
             return self._in_tenant(request, membership) if membership else self.get_response(request)
         if not request.user.is_authenticated:
             return self.get_response(request)
         if request.user.is_superuser and request.path.startswith("/admin/"):
             with system_transaction():
                 return _rolled_back_on_failure(self.get_response(request))
-        membership = _membership_by_session(request)
+        membership = membership_by_session(request)
         if membership is None:
             return render(request, "tenants/no_company.html", status=403)
         return self._in_tenant(request, membership)
@@ -85,7 +85,7 @@ def hash_of_token(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _membership_by_session(request: HttpRequest) -> Membership | None:
+def membership_by_session(request: HttpRequest) -> Membership | None:
     if not request.user.is_authenticated:
         return None
     memberships = memberships_of(request.user)

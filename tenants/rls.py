@@ -33,7 +33,8 @@ class Fence(_SchemaConstraint):
     """Row security on the table: a tenant sees its own rows, the system all, no tenant none.
 
     `column` names the tenant (on Tenant itself, `id`). `also` is an extra SELECT condition (SQL) for rows a person may
-    see before a tenant is chosen. `unless_tenant` opens the table while no tenant is set (identity tables only).
+    see before a tenant is chosen; `accepts` one for rows that may be inserted without being readable (the intake).
+    `condition` replaces the usual one (identity tables, which are open while no tenant is set).
     `writable` False makes the table append-only for the application.
     """
 
@@ -44,11 +45,12 @@ class Fence(_SchemaConstraint):
         column: str = "tenant_id",
         condition: str = "",
         also: str = "",
+        accepts: str = "",
         referenced: bool = True,
         writable: bool = True,
     ) -> None:
         super().__init__(name=name)
-        self.column, self.condition, self.also = column, condition, also
+        self.column, self.condition, self.also, self.accepts = column, condition, also, accepts
         self.referenced, self.writable = referenced, writable
 
     def deconstruct(self):
@@ -59,6 +61,7 @@ class Fence(_SchemaConstraint):
                 ("column", "tenant_id"),
                 ("condition", ""),
                 ("also", ""),
+                ("accepts", ""),
                 ("referenced", True),
                 ("writable", True),
             )
@@ -79,7 +82,10 @@ class Fence(_SchemaConstraint):
     def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
         table = model._meta.db_table
         return "; ".join(
-            [f'DROP POLICY IF EXISTS {policy} ON "{table}"' for policy in ("tenant", "own", "system", "owner")]
+            [
+                f'DROP POLICY IF EXISTS {policy} ON "{table}"'
+                for policy in ("tenant", "own", "intake", "system", "owner")
+            ]
             + [f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{self.name}_key"']
         )
 
@@ -102,6 +108,8 @@ class Fence(_SchemaConstraint):
         ]
         if self.also:
             statements.append(f"CREATE POLICY own ON {table} FOR SELECT TO crm_app USING ({self.also})")
+        if self.accepts:
+            statements.append(f"CREATE POLICY intake ON {table} FOR INSERT TO crm_app WITH CHECK ({self.accepts})")
         if not self.writable:
             statements.append(f"REVOKE UPDATE, DELETE ON {table} FROM crm_app, crm_system")
         return statements

@@ -2,12 +2,17 @@ import unicodedata
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models import Func, Value
+from django.db.models.functions import Concat, Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from tenants.base import TenantForeignKey, TenantManager, TenantModel
 from tenants.rls import Fence, TenantReference
 from whatsapp import phones
+
+
+_ACCENTED = "áàâäãåéèêëíìîïóòôöõúùûüñçýÁÀÂÄÃÅÉÈÊËÍÌÎÏÓÒÔÖÕÚÙÛÜÑÇÝ"
+_PLAIN = "aaaaaaeeeeiiiiooooouuuuncyAAAAAAEEEEIIIIOOOOOUUUUNCY"
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
@@ -32,12 +37,26 @@ class Contact(TenantModel):
     profile_name = models.CharField(_("name on WhatsApp"), max_length=200, blank=True)
     username = models.CharField(_("username"), max_length=64, blank=True)
     phone = models.CharField(_("phone"), max_length=20, blank=True, help_text=_("Digits, as WhatsApp writes it."))
-    # Lower case, without accents: name, name on WhatsApp and username, for the search box.
-    search_text = models.TextField(editable=False, default="")
+    # Lower case, without accents, kept by the database: for the search box.
+    search_text = models.GeneratedField(
+        expression=Lower(
+            Func(
+                Concat("name", Value(" "), "profile_name", Value(" "), "username", output_field=models.TextField()),
+                Value(_ACCENTED),
+                Value(_PLAIN),
+                function="translate",
+                output_field=models.TextField(),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
     labels = ArrayField(models.CharField(max_length=60), default=list, blank=True, verbose_name=_("labels"))
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     timezone = models.CharField(_("time zone"), max_length=64, blank=True)
     marketing_stopped = models.BooleanField(_("stopped our marketing"), default=False)
+    # The moment of the message that last told us the name on WhatsApp: an older one changes nothing.
+    profile_at = models.DateTimeField(null=True, editable=False)
     marketing_preference_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -41,8 +41,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.exclude(status=ConversationStatus.CLOSED).filter(queue__is_triage=True)
 
     def for_rows(self) -> "ConversationQuerySet":
-        """With all that a row of the list shows, in one query."""
-        return self.select_related("contact", "number", "queue", "assignee__user", "last_message")
+        """With all that a row of the list shows, in one query, and nothing unsealed that a row does not show."""
+        related = self.select_related("contact", "number", "queue", "assignee__user", "last_message")
+        return related.defer("number__token", "number__verify_token", "last_message__payload")
 
 
 class ConversationManager(TenantManager.from_queryset(ConversationQuerySet)):  # type: ignore[misc]
@@ -62,8 +63,9 @@ class Conversation(TenantModel):
     last_message = TenantForeignKey("Message", null=True, on_delete=models.SET_NULL, related_name="+")
     last_message_at = models.DateTimeField(null=True)
     last_inbound_at = models.DateTimeField(null=True)
-    last_reply_at = models.DateTimeField(null=True)
-    # The first message of the customer since our last reply; null when nobody waits.
+    # The last message our side typed on the phone; what is written here ends the waiting at once instead.
+    last_echo_at = models.DateTimeField(null=True)
+    # The customer's first message that nobody has answered; null when nobody waits.
     waiting_since = models.DateTimeField(null=True)
     window_expires_at = models.DateTimeField(null=True)
     free_entry_expires_at = models.DateTimeField(null=True)

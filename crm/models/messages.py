@@ -87,6 +87,8 @@ class Message(TenantModel):
     unknown_at = models.DateTimeField(null=True)
     resent = models.BooleanField(default=False)
 
+    template_category = models.CharField(max_length=20, blank=True, default="")  # lower case: marketing, utility …
+
     # What the provider says it cost by kind; the amount once rates are loaded.
     pricing_category = models.CharField(max_length=40, blank=True, default="")
     pricing_type = models.CharField(max_length=40, blank=True, default="")

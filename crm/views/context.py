@@ -1,2 +1,81 @@
-def navigation(request):
-    return {}
+"""What the navigation rail shows. Everything is worked out when a template asks, so fragments pay nothing for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject, cached_property
+from django.utils.translation import gettext as _
+
+from tenants.models import Alert
+
+
+@dataclass(frozen=True)
+class Place:
+    """One link of the rail. `count` asks for attention."""
+
+    name: str
+    icon: str
+    url: str
+    is_here: bool = False
+    count: int = 0
+    is_outside: bool = False
+
+
+class Rail:
+    """The places this person may go to; one that is not built yet has no link."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self.membership = getattr(request, "membership", None)
+
+    @cached_property
+    def places(self) -> list[Place]:
+        candidates = [
+            self._place("inbox", _("Inbox"), "chat"),
+            self._place("alerts", _("Triage"), "bell", count=self._open_alerts),
+            self._place("contacts", _("Contacts"), "users"),
+            self._place("sequences", _("Sequences"), "route"),
+        ]
+        return [place for place in candidates if place]
+
+    @cached_property
+    def tools(self) -> list[Place]:
+        places = [self._place("admin:index", _("Settings"), "sliders")] if self.request.user.is_staff else []
+        if settings.SIMULATOR_URL:
+            places.append(Place(_("Simulator"), "lab", settings.SIMULATOR_URL, is_outside=True))
+        return [place for place in places if place]
+
+    @property
+    def is_profile(self) -> bool:
+        return self.request.path == reverse("profile")
+
+    @property
+    def initials(self) -> str:
+        if self.membership:
+            return self.membership.initials
+        return "".join(word[0] for word in str(self.request.user).split()[:2]).upper()
+
+    def _place(self, view: str, name: str, icon: str, *, count: Callable[[], int] = lambda: 0) -> Place | None:
+        try:
+            url = reverse(view)
+        except NoReverseMatch:
+            return None
+        here = self.request.path
+        return Place(name, icon, url, is_here=here == url or (url != "/" and here.startswith(url)), count=count())
+
+    def _open_alerts(self) -> int:
+        if self.membership is None or not self.membership.sees_everything:
+            return 0
+        return Alert.objects.filter(resolved_at=None, acknowledged_at=None).count()
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """`rail` for the shell; `demo_password` where the demo's logins may be shown, which is on a local machine only."""
+    return {
+        "rail": SimpleLazyObject(lambda: Rail(request)),
+        "demo_password": settings.DEMO_PASSWORD if settings.LOCAL else "",
+    }

@@ -39,7 +39,8 @@ class WebhookEvent(models.Model):
     class Meta:
         verbose_name = _("webhook event")
         verbose_name_plural = _("webhook events")
-        constraints = [Fence(name="whatsapp_webhookevent_fence", referenced=False)]
+        # The intake works before anybody's tenant is known: it may add, and read nothing.
+        constraints = [Fence(name="whatsapp_webhookevent_fence", accepts="tenant_id IS NULL", referenced=False)]
         indexes = [
             # drain(): the oldest that are due
             models.Index(fields=["next_attempt_at", "id"], name="whatsapp_event_due", condition=models.Q(state="new")),

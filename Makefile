@@ -1,0 +1,54 @@
+# `make run` and `make test` need Python 3.11 or newer and make; everything else comes with the packages.
+# PORT, SIMULATOR_PORT, DATA_DIR, DATABASE_URL, REDIS_URL and PYTHON may be given: `make run PORT=8001`.
+
+.DEFAULT_GOAL := run
+.PHONY: run test lint lock bench faults messages clean
+SHELL := /bin/sh
+BIN := .venv/bin
+
+run: .venv/base.stamp
+	@$(BIN)/python -m crm.local run
+
+test: lint
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/pytest
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+bench: .venv/test.stamp
+	$(BIN)/python -m tests.bench
+
+faults: .venv/test.stamp
+	$(BIN)/pytest tests/faults
+
+messages: .venv/test.stamp
+	$(BIN)/python manage.py makemessages --all --no-location --ignore .venv
+	$(BIN)/python manage.py compilemessages --ignore .venv
+
+# The exact versions with hashes, for every platform and Python we run on, without the address of any index.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --upgrade
+
+lock: .venv/test.stamp
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) --output-file requirements/test.txt requirements/test.in
+	$(LOCK) --constraint requirements/test.txt --output-file requirements/base.txt requirements/base.in
+
+clean:
+	rm -rf .venv .local staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# A stamp is as new as the requirements that were installed last. The packages of `test` include those of `base`.
+.venv/base.stamp: requirements/base.txt
+	@requirements/install base
+
+.venv/test.stamp: requirements/test.txt
+	@requirements/install test
+
+# The Python that .venv was made with may have been removed since.
+ifneq ($(shell $(BIN)/python -c 'print("works")' 2>/dev/null),works)
+.PHONY: .venv/base.stamp .venv/test.stamp
+endif

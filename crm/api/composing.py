@@ -1,0 +1,178 @@
+"""Reading a message to send: JSON in, the closed vocabulary of `whatsapp.outgoing` out. The rules are `crm.outbound`'s."""
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from uuid_utils.compat import uuid7
+
+from crm.api.fields import JSONObject
+from crm.api.references import as_uuid
+from crm.models import Conversation, Message
+from whatsapp.models import Template as StoredTemplate
+from whatsapp.outgoing import Outgoing, Reaction, Template, Text
+
+_TEXT_SCHEMA = {
+    "oneOf": [
+        {"type": "string", "minLength": 1, "maxLength": Text.MAX_LENGTH},
+        {
+            "type": "object",
+            "required": ["body"],
+            "properties": {
+                "body": {"type": "string", "minLength": 1, "maxLength": Text.MAX_LENGTH},
+                "preview_url": {"type": "boolean", "default": True},
+            },
+        },
+    ]
+}
+
+
+@extend_schema_field(_TEXT_SCHEMA)
+class TextInput(serializers.Serializer):
+    """`"Hola"` or `{"body": "Hola", "preview_url": false}`."""
+
+    body = serializers.CharField(max_length=Text.MAX_LENGTH, trim_whitespace=False)
+    preview_url = serializers.BooleanField(default=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            return super().to_internal_value(data)
+        try:
+            return super().to_internal_value({"body": data})
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError(error.detail["body"]) from None  # type: ignore[index, call-overload]
+
+    def validate_body(self, body: str) -> str:
+        if not body.strip():
+            self.fields["body"].fail("blank")
+        return body
+
+
+class ComponentInput(JSONObject):
+    """One of Meta's template components: its `parameters`, if any, are a list of objects."""
+
+    default_error_messages = {"parameters": _("“parameters” must be a list of objects.")}
+
+    def to_internal_value(self, data: Any) -> Any:
+        component = super().to_internal_value(data)
+        parameters = component.get("parameters", [])
+        if not isinstance(parameters, list) or not all(isinstance(parameter, dict) for parameter in parameters):
+            self.fail("parameters")
+        return component
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "array", "items": {"type": "string"}},
+            {"type": "object", "additionalProperties": {"type": "string"}},
+        ]
+    }
+)
+class VariablesInput(serializers.Field):
+    """The body's variables: `["Rosa", "lunes"]` in order of appearance, or `{"name": "Rosa"}` by name."""
+
+    value = serializers.CharField(max_length=1024)
+
+    def to_internal_value(self, data: Any) -> dict[str, str] | list[str]:
+        if isinstance(data, list):
+            return [self.value.run_validation(item) for item in data]
+        if isinstance(data, Mapping):
+            return {str(name): self.value.run_validation(item) for name, item in data.items()}
+        raise serializers.ValidationError(_("Expected a list or an object of texts."))
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class TemplateInput(serializers.Serializer):
+    name = serializers.CharField(max_length=512)
+    language = serializers.CharField(max_length=10, help_text="As Meta spells it: `es`, `es_PE`, `pt_BR` …")
+    components = serializers.ListField(child=ComponentInput(), max_length=20, required=False, help_text="Meta's own.")
+    variables = VariablesInput(required=False, help_text="Instead of components: what the body's variables become.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "components" in attrs and "variables" in attrs:
+            raise serializers.ValidationError({"variables": [_("Give either components or variables.")]})
+        return attrs
+
+
+class ReactionInput(serializers.Serializer):
+    message_id = serializers.CharField(max_length=200, help_text="Our id of the message, or the provider's.")
+    emoji = serializers.CharField(max_length=32, allow_blank=True, help_text="Empty: take ours away.")
+
+
+class MessageInput(serializers.Serializer):
+    """`type` names the one of `text`, `template` and `reaction` that must be there."""
+
+    type = serializers.ChoiceField(choices=[Text.type, Template.type, Reaction.type])
+    text = TextInput(required=False)
+    template = TemplateInput(required=False)
+    reaction = ReactionInput(required=False)
+    client_id = serializers.UUIDField(
+        default=uuid7, help_text="Yours, one a message: sending the same again returns the message that is there."
+    )
+    quoted_message_id = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        help_text="The message this answers: our id or the provider's.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["type"] not in attrs:
+            raise serializers.ValidationError({attrs["type"]: [_("This field is required.")]})
+        return attrs
+
+    def message(self, conversation: Conversation) -> dict[str, Any]:
+        """The arguments of `outbound.compose` that come from the caller. Raises NotFound for what is not in there."""
+        given = self.validated_data
+        quoted = given.get("quoted_message_id", "")
+        return {
+            "content": _content(conversation, given["type"], given[given["type"]]),
+            "client_id": given["client_id"],
+            "quoted_message_id": provider_id(conversation, quoted) if quoted else "",
+        }
+
+
+def _content(conversation: Conversation, type: str, given: dict[str, Any]) -> Outgoing:
+    if type == Template.type:
+        components = given.get("components") or _components(conversation, given)
+        return Template(name=given["name"], language=given["language"], components=components)
+    if type == Reaction.type:
+        return Reaction(target_id=provider_id(conversation, given["message_id"]), emoji=given["emoji"])
+    return Text(**given)
+
+
+def provider_id(conversation: Conversation, wanted: str) -> str:
+    """WhatsApp's id of a message of this conversation, named by that id or by ours. Raises NotFound."""
+    key = as_uuid(wanted)
+    named = {"pk": key} if key else {"provider_message_id": wanted}
+    found = Message.objects.filter(conversation=conversation, provider_message_id__isnull=False, **named)
+    if message_id := found.values_list("provider_message_id", flat=True).first():
+        return message_id
+    raise NotFound(_("WhatsApp has no such message in this conversation."))
+
+
+def _components(conversation: Conversation, given: dict[str, Any]) -> list[dict[str, Any]]:
+    """Meta's components for the values of the body's variables; whether they are complete, `compose` judges."""
+    stored = StoredTemplate.objects.filter(
+        waba_id=conversation.number.waba_id, name=given["name"], language=given["language"]
+    ).first()
+    values = given.get("variables")
+    if stored is None or not values:
+        return []
+    if isinstance(values, list):
+        pairs = list(zip_longest(stored.variables, values, fillvalue=""))
+    else:
+        pairs = [(name, values.get(name, "")) for name in stored.variables]
+    return [{"type": "body", "parameters": [_parameter(name, value) for name, value in pairs]}]
+
+
+def _parameter(name: str, value: str) -> dict[str, str]:
+    parameter = {"type": "text", "text": value}
+    return parameter if name.isdigit() or not name else parameter | {"parameter_name": name}

@@ -1,0 +1,124 @@
+"""People who write to us. Every member of the company sees all of them."""
+
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from crm.api import examples
+from crm.api.errors import CHANGING, MISSING, READING, READING_ONE, ProblemSerializer
+from crm.api.fields import JSONObject, Phone, TimezoneField, readings
+from crm.api.resource import Resource
+from crm.api.serializers import ContactSerializer
+from crm.inbound import people
+from crm.models import Contact, Identity, IdentityKind
+from whatsapp import phones
+from whatsapp.events import Person
+
+
+class PhoneFilter(serializers.CharField):
+    """A phone in any spelling, as the contacts it may belong to."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        read = readings(super().to_internal_value(data), self.context["request"].auth.tenant.default_country)
+        keys = [phones.canonical(phone) for phone in read]
+        return Identity.objects.filter(kind=IdentityKind.PHONE, value__in=keys).values("contact_id")
+
+
+class ContactFilters(serializers.Serializer):
+    phone = PhoneFilter(required=False, help_text="Any spelling: `+51 900 555 014`, `51900555014`, `900555014`.")
+    label = serializers.CharField(required=False, max_length=60)
+    search = serializers.CharField(required=False, max_length=100, help_text="Words of the name, username or phone.")
+
+
+class ContactChange(serializers.Serializer):
+    """What we know of a person ourselves. `labels` and `attributes` replace what was there."""
+
+    name = serializers.CharField(
+        max_length=200, allow_blank=True, required=False, help_text="Empty: the name on WhatsApp is shown."
+    )
+    labels = serializers.ListField(child=serializers.CharField(max_length=60), max_length=50, required=False)
+    attributes = JSONObject(required=False)
+    timezone = TimezoneField(max_length=64, allow_blank=True, required=False)
+
+    def validate_labels(self, labels: list[str]) -> list[str]:
+        return list(dict.fromkeys(labels))
+
+
+class ContactInput(ContactChange):
+    phone = Phone(help_text="Any spelling; without a country code it is one of the company's country.")
+
+
+@extend_schema(tags=["contacts"])
+@extend_schema_view(
+    list=extend_schema(
+        summary="List contacts, newest first",
+        parameters=[ContactFilters],
+        responses={200: ContactSerializer(many=True)} | READING,
+        examples=[examples.CONTACT],
+    ),
+    retrieve=extend_schema(
+        summary="Show a contact", responses={200: ContactSerializer} | READING_ONE, examples=[examples.CONTACT]
+    ),
+)
+class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    queryset = Contact.objects.prefetch_related("identities")
+    serializer_class = ContactSerializer
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        if self.action != "list":
+            return queryset
+        asked = self.asked_for(ContactFilters).validated_data
+        if "phone" in asked:
+            queryset = queryset.filter(pk__in=asked["phone"])
+        if "label" in asked:
+            queryset = queryset.filter(labels__contains=[asked["label"]])
+        return queryset.matching(asked.get("search", ""))
+
+    @extend_schema(
+        summary="Add a contact",
+        request=ContactInput,
+        responses={201: ContactSerializer, 409: OpenApiResponse(ProblemSerializer, "Somebody has this phone already.")}
+        | CHANGING,
+        examples=[examples.NEW_CONTACT, examples.CONTACT],
+    )
+    def create(self, request: Request) -> Response:
+        given = self.given(ContactInput).validated_data
+        contact, created = contact_by_phone(given.pop("phone"), self)
+        if not created:
+            problem = {"detail": _("There is a contact with this phone already."), "contact": contact.pk}
+            return Response(problem, status.HTTP_409_CONFLICT)
+        _change(contact, given)
+        return Response(self.get_serializer(contact).data, status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Change a contact",
+        request=ContactChange,
+        responses={200: ContactSerializer} | CHANGING | {404: MISSING},
+        examples=[examples.CONTACT_CHANGE, examples.CONTACT],
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        contact = self.get_object()
+        _change(contact, self.given(ContactChange).validated_data)
+        return Response(self.get_serializer(contact).data)
+
+
+def contact_by_phone(phone: str, view: Resource) -> tuple[Contact, bool]:
+    """The contact with this phone in any of its spellings, found as the inbound merge finds it, or a new one."""
+    tenant_id = view.request.auth.tenant_id
+    person = Person(phone=phone)
+    known = Identity.objects.filter(kind=IdentityKind.PHONE, value=phones.canonical(phone)).exists()
+    with connection.cursor() as cursor:
+        owners = people.resolve(cursor, [(tenant_id, person, view.now)])
+    contact = Contact.objects.prefetch_related("identities").get(pk=people.contact_of(owners, tenant_id, person))
+    return contact, not known
+
+
+def _change(contact: Contact, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(contact, name, value)
+    contact.save(update_fields=list(values))

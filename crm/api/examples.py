@@ -1,0 +1,139 @@
+"""What requests and answers look like, for the documentation."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+_MEMBER = {"id": "0199f3a0-0000-7000-8000-0000000000a1", "name": "Ana"}
+_QUEUE = {"id": "0199f3a0-0000-7000-8000-0000000000b1", "name": "Ventas"}
+_NUMBER = {
+    "id": "0199f3a0-0000-7000-8000-0000000000c1",
+    "alias": "Ventas Lima",
+    "phone_number_id": "100000000000001",
+    "display_number": "+51 1 555 0101",
+}
+_CONTACT = {
+    "id": "0199f3a0-0000-7000-8000-0000000000d1",
+    "name": "Rosa Quispe",
+    "profile_name": "Rosa",
+    "username": "",
+    "phone": "+51900555014",
+    "identities": [{"kind": "phone", "value": "51900555014"}],
+    "labels": ["vip"],
+    "attributes": {"order": "A-1042"},
+    "timezone": "America/Lima",
+    "marketing_stopped": False,
+    "created_at": "2026-11-20T14:03:11Z",
+}
+_CONVERSATION = {
+    "id": "0199f3a0-0000-7000-8000-0000000000e1",
+    "contact": _CONTACT,
+    "number": _NUMBER,
+    "queue": _QUEUE,
+    "assignee": _MEMBER,
+    "status": "open",
+    "snoozed_until": None,
+    "unread_count": 2,
+    "waiting_since": "2026-11-21T09:12:44Z",
+    "last_message_at": "2026-11-21T09:13:02Z",
+    "window_expires_at": "2026-11-22T09:13:02Z",
+    "window_state": "open",
+    "created_at": "2026-11-20T14:03:11Z",
+}
+_MESSAGE = {
+    "id": "0199f3a0-0000-7000-8000-0000000000f1",
+    "conversation": _CONVERSATION["id"],
+    "client_id": "6f0e3f0e-6e0a-4d55-9d59-1f2b0f5f4a11",
+    "direction": "outbound",
+    "source": "api",
+    "author": _MEMBER,
+    "type": "text",
+    "text": "Your order A-1042 is on its way.",
+    "payload": {"body": "Your order A-1042 is on its way.", "preview_url": True},
+    "quoted_message_id": "",
+    "status": "delivered",
+    "provider_message_id": "wamid.HBgLNTE5MDA1NTUwMTQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA",
+    "sent_at": "2026-11-21T09:15:00Z",
+    "accepted_at": "2026-11-21T09:15:00.310000Z",
+    "delivered_at": "2026-11-21T09:15:02Z",
+    "read_at": None,
+    "created_at": "2026-11-21T09:15:00.021000Z",
+    "error": None,
+    "cost": {"amount": "0.00000", "currency": "USD", "category": "service"},
+}
+
+
+def _answer(name: str, value: Any) -> OpenApiExample:
+    return OpenApiExample(name, value, response_only=True, status_codes=["200", "201"])
+
+
+def _request(name: str, value: Any) -> OpenApiExample:
+    return OpenApiExample(name, value, request_only=True)
+
+
+CONTACT = _answer("A contact", _CONTACT)
+CONVERSATION = _answer("A conversation", _CONVERSATION)
+MESSAGE = _answer("A message", _MESSAGE)
+NUMBER = _answer(
+    "A number",
+    _NUMBER
+    | {
+        "provider": "cloud",
+        "waba_id": "300000000000001",
+        "queue": _QUEUE,
+        "is_active": True,
+        "is_coexistence": False,
+        "can_send": True,
+        "paused_reason": "",
+        "token_state": "valid",
+        "quality": "GREEN",
+    },
+)
+QUEUE = _answer("A queue", _QUEUE | {"is_triage": False, "members": [_MEMBER]})
+TEMPLATE = _answer(
+    "A template",
+    {
+        "id": "0199f3a0-0000-7000-8000-0000000000a9",
+        "name": "order_ready",
+        "language": "es",
+        "category": "UTILITY",
+        "status": "APPROVED",
+        "waba_id": "300000000000001",
+        "body": "Hola {{1}}, tu pedido {{2}} está listo.",
+        "footer": "",
+        "variables": ["1", "2"],
+        "components": [{"type": "BODY", "text": "Hola {{1}}, tu pedido {{2}} está listo."}],
+    },
+)
+STATS = _answer(
+    "Counts",
+    {
+        "open": 14,
+        "waiting": 5,
+        "running_out": 1,
+        "unread": 9,
+        "queues": [_QUEUE | {"open": 14, "waiting": 5, "running_out": 1, "unread": 9}],
+    },
+)
+TOKEN = _answer("A token", {"token": "q3yF…", "tenant": "demo"})
+
+SIGN_IN = _request("Sign in", {"email": "ana@demo.test", "password": "…"})
+NEW_CONTACT = _request("A new contact", {"phone": "+51 900 555 014", "name": "Rosa Quispe", "labels": ["vip"]})
+CONTACT_CHANGE = _request("Labels and attributes", {"labels": ["vip"], "attributes": {"order": "A-1042"}})
+NEW_CONVERSATION = _request("By phone", {"number": "100000000000001", "phone": "+51 900 555 014"})
+ASSIGNMENT = _request("To oneself", {"assignee": "me"})
+TRANSFER = _request("To another queue", {"queue": "Soporte"})
+SNOOZE = _request("Until Monday", {"until": "2026-11-23T09:00:00-05:00"})
+TEXT = _request(
+    "A text",
+    {
+        "type": "text",
+        "text": "Your order A-1042 is on its way.",
+        "client_id": "6f0e3f0e-6e0a-4d55-9d59-1f2b0f5f4a11",
+    },
+)
+TEMPLATE_MESSAGE = _request(
+    "A template",
+    {"type": "template", "template": {"name": "order_ready", "language": "es", "variables": ["Rosa", "A-1042"]}},
+)
+REACTION = _request("A reaction", {"type": "reaction", "reaction": {"message_id": _MESSAGE["id"], "emoji": "👍"}})

@@ -1,0 +1,78 @@
+"""Kinds of values that several resources share."""
+
+import json
+from datetime import UTC
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from crm.api.parsing import refuse_unstorable
+from whatsapp import phones
+
+MOST_BYTES = 32 * 1024
+
+
+class Moment(serializers.DateTimeField):
+    """Answers are in UTC, wherever the company is; what comes in without an offset is the company's local time."""
+
+    def to_representation(self, value: Any) -> Any:
+        return value and value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class JSONObject(serializers.JSONField):
+    """An object that PostgreSQL can keep, of a size that a row can bear."""
+
+    wanted: type = dict
+    default_error_messages = {
+        "shape": _("Expected an object."),
+        "size": _("At most 32 KB fit here."),
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, self.wanted):
+            self.fail("shape")
+        refuse_unstorable(data)
+        if len(json.dumps(data)) > MOST_BYTES:
+            self.fail("size")
+        return data
+
+
+@extend_schema_field({"type": "string", "pattern": r"^\+\d{6,20}$", "nullable": True, "example": "+51900555014"})
+class Phone(serializers.CharField):
+    """Out: E.164. In: any spelling; a number without a country code is one of the company's country."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return readings(super().to_internal_value(data), self.context["request"].auth.tenant.default_country)[0]
+
+    def to_representation(self, value: str) -> str | None:  # type: ignore[override]
+        return f"+{value}" if value else None
+
+
+class TimezoneField(serializers.CharField):
+    default_error_messages = {"unknown": _("This is not a time zone, like America/Lima.")}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if text and text not in available_timezones():
+            self.fail("unknown")
+        return text
+
+
+def readings(raw: str, default_country: str) -> list[str]:
+    """What somebody may mean who typed this: a number of the company's country, or international digits without “+”.
+
+    Raises ValidationError when it is neither.
+    """
+    found, refusals = [], []
+    for country in (default_country, None):
+        try:
+            found.append(phones.normalise(raw, country))
+        except phones.NotAPhone as refusal:
+            refusals.append(str(refusal))
+    if not found:
+        raise serializers.ValidationError(refusals[0])
+    return found

@@ -1,0 +1,222 @@
+"""What the API shows: one shape a noun. Input is read beside the view that takes it."""
+
+from typing import Any
+
+from django.db import models
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from crm.api.fields import JSONObject, Moment, Phone
+from crm.models import Contact, Conversation, Identity, Message
+from tenants.models import Membership, Queue
+from whatsapp.capabilities import CAPABILITIES
+from whatsapp.models import Number, Template
+from whatsapp.window import WindowState
+
+
+class Shape(serializers.ModelSerializer):
+    """What is shown of a row; nothing is written through it."""
+
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {models.DateTimeField: Moment}
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for field in fields.values():
+            field.read_only = True
+        return fields
+
+
+class MemberSerializer(Shape):
+    """One of our people."""
+
+    name = serializers.CharField(source="user.get_full_name", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "name"]
+
+
+class QueueNameSerializer(Shape):
+    class Meta:
+        model = Queue
+        fields = ["id", "name"]
+
+
+class QueueSerializer(Shape):
+    members = MemberSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Queue
+        fields = ["id", "name", "is_triage", "members"]
+
+
+class NumberNameSerializer(Shape):
+    class Meta:
+        model = Number
+        fields = ["id", "alias", "phone_number_id", "display_number"]
+
+
+class NumberSerializer(Shape):
+    """A number without its secrets: the token never leaves."""
+
+    queue = QueueNameSerializer(read_only=True, allow_null=True)
+    can_send = serializers.BooleanField(read_only=True, help_text="False while it is paused or switched off.")
+
+    class Meta:
+        model = Number
+        fields = [
+            *NumberNameSerializer.Meta.fields,
+            "provider",
+            "waba_id",
+            "queue",
+            "is_active",
+            "is_coexistence",
+            "can_send",
+            "paused_reason",
+            "token_state",
+            "quality",
+        ]
+
+
+class TemplateSerializer(Shape):
+    body = serializers.CharField(read_only=True)
+    footer = serializers.CharField(read_only=True)
+    variables = serializers.ListField(child=serializers.CharField(), read_only=True)
+    components = serializers.ListField(child=JSONObject(), read_only=True, help_text="Meta's, verbatim.")
+
+    class Meta:
+        model = Template
+        fields = [
+            "id",
+            "name",
+            "language",
+            "category",
+            "status",
+            "waba_id",
+            "body",
+            "footer",
+            "variables",
+            "components",
+        ]
+        extra_kwargs = {"status": {"help_text": "Meta's word; only APPROVED can be sent."}}
+
+
+class IdentitySerializer(Shape):
+    class Meta:
+        model = Identity
+        fields = ["kind", "value"]
+
+
+class ContactSerializer(Shape):
+    name = serializers.SerializerMethodField(help_text="As our people wrote it, else the name on WhatsApp.")
+    phone = Phone(read_only=True)
+    identities = IdentitySerializer(many=True, read_only=True)
+    attributes = JSONObject(read_only=True)
+
+    class Meta:
+        model = Contact
+        fields = [
+            "id",
+            "name",
+            "profile_name",
+            "username",
+            "phone",
+            "identities",
+            "labels",
+            "attributes",
+            "timezone",
+            "marketing_stopped",
+            "created_at",
+        ]
+
+    def get_name(self, contact: Contact) -> str:
+        return contact.name or contact.profile_name
+
+
+class ConversationSerializer(Shape):
+    contact = ContactSerializer(read_only=True)
+    number = NumberNameSerializer(read_only=True)
+    queue = QueueNameSerializer(read_only=True)
+    assignee = MemberSerializer(read_only=True, allow_null=True)
+    window_state = serializers.SerializerMethodField(
+        help_text="Whether free text may be sent: `open`, `soon` (under two hours left), `closed`; null: no such limit."
+    )
+
+    class Meta:
+        model = Conversation
+        fields = [
+            "id",
+            "contact",
+            "number",
+            "queue",
+            "assignee",
+            "status",
+            "snoozed_until",
+            "unread_count",
+            "waiting_since",
+            "last_message_at",
+            "window_expires_at",
+            "window_state",
+            "created_at",
+        ]
+
+    @extend_schema_field(serializers.ChoiceField(choices=[state.value for state in WindowState], allow_null=True))
+    def get_window_state(self, conversation: Conversation) -> str | None:
+        if not CAPABILITIES[conversation.number.provider].has_window:
+            return None
+        return conversation.window(self.context["now"]).state.value
+
+
+class MessageErrorSerializer(serializers.Serializer):
+    reason = serializers.CharField(source="error_reason", help_text="Our word, the same for every provider.")
+    code = serializers.IntegerField(source="error_code", allow_null=True, help_text="The provider's number.")
+    detail = serializers.CharField(source="error_detail")
+
+
+class CostSerializer(serializers.Serializer):
+    amount = serializers.DecimalField(
+        source="cost_amount", max_digits=10, decimal_places=5, allow_null=True, help_text="Null until rates are loaded."
+    )
+    currency = serializers.CharField(source="cost_currency")
+    category = serializers.CharField(source="pricing_category")
+
+
+class MessageSerializer(Shape):
+    payload = JSONObject(read_only=True, help_text="The content in full; its keys depend on `type`.")
+    text = serializers.CharField(read_only=True, help_text="What lists show of it.")
+    author = MemberSerializer(read_only=True, allow_null=True)
+    error = serializers.SerializerMethodField()
+    cost = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Message
+        fields = [
+            "id",
+            "conversation",
+            "client_id",
+            "direction",
+            "source",
+            "author",
+            "type",
+            "text",
+            "payload",
+            "quoted_message_id",
+            "status",
+            "provider_message_id",
+            "sent_at",
+            "accepted_at",
+            "delivered_at",
+            "read_at",
+            "created_at",
+            "error",
+            "cost",
+        ]
+
+    @extend_schema_field(MessageErrorSerializer(allow_null=True))
+    def get_error(self, message: Message) -> dict[str, Any] | None:
+        return MessageErrorSerializer(message).data if message.error_reason else None
+
+    @extend_schema_field(CostSerializer(allow_null=True))
+    def get_cost(self, message: Message) -> dict[str, Any] | None:
+        is_priced = message.pricing_category or message.cost_amount is not None
+        return CostSerializer(message).data if is_priced else None

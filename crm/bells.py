@@ -1,0 +1,181 @@
+"""Bells: they say that there may be work, never what it is. Losing one costs at most one sweep; ringing twice, nothing.
+
+The work itself waits in Postgres rows. A task opens its own short transactions.
+"""
+
+import logging
+import threading
+import time
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+from django.conf import settings
+from django.db import connection, transaction
+from kombu.exceptions import OperationalError
+
+from tenants import counters
+from tenants.context import system_transaction, tenant_transaction
+
+log = logging.getLogger(__name__)
+
+# After a ring that failed, be quiet for a while: a request must not wait for a Redis that is away.
+_QUIET_SECONDS = 5.0
+_quiet_until = 0.0
+
+
+def ring_drain() -> None:
+    """Say that webhooks were stored. Call it after they are committed."""
+    _ring(drain)
+
+
+def ring_dispatch(tenant_id: UUID, number_id: UUID) -> None:
+    """Say, once the present transaction commits, that messages of this number may be due."""
+    transaction.on_commit(lambda: _ring(dispatch, str(tenant_id), str(number_id)))
+
+
+def _ring(task: Any, *arguments: str) -> None:
+    global _quiet_until
+    if time.monotonic() < _quiet_until:
+        return
+    try:
+        task.apply_async(arguments, expires=60, ignore_result=True)
+    except (OperationalError, OSError):
+        _quiet_until = time.monotonic() + _QUIET_SECONDS
+        log.warning("bell not rung; the sweep will find the work")
+
+
+@shared_task(name="crm.bells.drain")
+def drain() -> int:
+    """Merge the webhooks that are waiting."""
+    from crm import inbound
+
+    return inbound.drain()
+
+
+@shared_task(name="crm.bells.dispatch")
+def dispatch(tenant_id: str, number_id: str) -> int:
+    """Send what is due on one number."""
+    from crm import outbound
+
+    return outbound.dispatch(tenant_id=UUID(tenant_id), number_id=UUID(number_id))
+
+
+_WAKE_UNROUTED = """
+UPDATE whatsapp_webhookevent e SET state = 'new', next_attempt_at = statement_timestamp()
+WHERE e.state = 'unrouted' AND NOT EXISTS (
+    SELECT FROM unnest(e.unrouted_number_ids) AS missing (id)
+    WHERE NOT EXISTS (
+        SELECT FROM whatsapp_number n WHERE n.provider = e.provider AND n.phone_number_id = missing.id))
+"""
+_WAITING = (
+    "SELECT EXISTS (SELECT FROM whatsapp_webhookevent WHERE state = 'new' AND next_attempt_at <= statement_timestamp())"
+)
+_DUE_NUMBERS = """
+SELECT n.tenant_id, n.id FROM whatsapp_number n
+WHERE n.is_active AND n.paused_reason = '' AND EXISTS (
+    SELECT FROM crm_message m WHERE m.number_id = n.id AND m.status = 'queued' AND m.next_attempt_at <= statement_timestamp())
+"""
+_RESOLVE_UNROUTED = """
+UPDATE tenants_alert a SET resolved_at = statement_timestamp()
+WHERE a.kind = 'webhook-unrouted' AND a.resolved_at IS NULL
+  AND EXISTS (SELECT FROM whatsapp_number n WHERE n.phone_number_id = a.subject)
+"""
+
+
+@shared_task(name="crm.bells.sweep")
+def sweep() -> None:
+    """Find what no bell announced: webhooks, numbers with due messages, deliveries whose number exists by now."""
+    counters.heartbeat("beat")
+    counters.heartbeat("worker")
+    with system_transaction(), connection.cursor() as cursor:
+        cursor.execute(_WAKE_UNROUTED)
+        if cursor.rowcount:
+            cursor.execute(_RESOLVE_UNROUTED)
+        cursor.execute(_WAITING)
+        waiting = cursor.fetchone()[0]
+        cursor.execute(_DUE_NUMBERS)
+        due = cursor.fetchall()
+    if waiting:
+        _ring(drain)
+    for tenant_id, number_id in due:
+        _ring(dispatch, str(tenant_id), str(number_id))
+
+
+@shared_task(name="crm.bells.reconcile")
+def reconcile() -> dict[str, int]:
+    """Resolve the sends of unknown outcome that can be resolved."""
+    from crm import outbound
+
+    return outbound.reconcile()
+
+
+@shared_task(name="crm.bells.wake")
+def wake() -> int:
+    """Bring back the conversations whose snooze is over."""
+    from crm import routing
+    from crm.models import Conversation, ConversationStatus
+    from tenants import clock
+
+    now = clock.now()
+    with system_transaction():
+        over = Conversation.objects.filter(status=ConversationStatus.SNOOZED, snoozed_until__lte=now)
+        found = list(over.values_list("tenant_id", "pk")[:500])
+    for tenant_id, conversation_id in found:
+        with tenant_transaction(tenant_id):
+            conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
+            if conversation and conversation.snoozed_until and conversation.snoozed_until <= now:
+                routing.wake(conversation=conversation, now=now)
+    return len(found)
+
+
+_FORGET = """
+DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} WHERE {condition} LIMIT 5000)
+"""
+
+
+@shared_task(name="crm.bells.forget")
+def forget() -> dict[str, int]:
+    """Drop what is past its time: merged webhooks after the retention, statuses of messages that are not ours."""
+    conditions = {
+        "whatsapp_webhookevent": (
+            f"state = 'done' AND received_at < statement_timestamp() - interval '{int(settings.WEBHOOK_RETENTION_DAYS)} days'"
+        ),
+        "crm_unmatchedstatus": "received_at < statement_timestamp() - interval '8 days'",
+    }
+    dropped = {}
+    for table, condition in conditions.items():
+        dropped[table] = 0
+        while True:
+            with system_transaction(), connection.cursor() as cursor:
+                cursor.execute(_FORGET.format(table=table, condition=condition))
+                dropped[table] += cursor.rowcount
+                if cursor.rowcount < 5000:
+                    break
+    return dropped
+
+
+class DrainBell:
+    """Rings for stored webhooks from the intake's event loop: at most one ring each 20 ms, and never in its way."""
+
+    INTERVAL = 0.02
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        self._wanted.set()
+        if self._thread is None or not self._thread.is_alive():
+            with self._lock:
+                if self._thread is None or not self._thread.is_alive():
+                    self._thread = threading.Thread(target=self._run, name="drain-bell", daemon=True)
+                    self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            ring_drain()
+            time.sleep(self.INTERVAL)

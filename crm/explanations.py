@@ -1,0 +1,56 @@
+"""Why something did not go out, in words for the person who has to act on it."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from whatsapp.errors import Reason
+
+# Reasons of our own, beside the provider's.
+EMPTY, TOO_LONG, PAUSED, INACTIVE, NO_ADDRESS = "empty", "too_long", "paused", "inactive", "no_address"
+UNKNOWN_TEMPLATE, INCOMPLETE_TEMPLATE, UNREADABLE = "unknown_template", "incomplete_template", "unreadable"
+NOT_FAILED, NOT_UNKNOWN = "not_failed", "not_unknown"
+
+_SENTENCES: dict[str, Any] = {
+    Reason.WINDOW_CLOSED: _("More than 24 hours have passed since the customer wrote. Send a template."),
+    Reason.UNDELIVERABLE: _("WhatsApp could not deliver it: this number may not use WhatsApp. Try another way."),
+    Reason.MARKETING_CAP: _("WhatsApp held back this marketing message for now. It is tried again after 24 hours."),
+    Reason.OPTED_OUT: _("This person stopped our marketing messages. Write only about what they ask."),
+    Reason.EXPERIMENT: _("WhatsApp delivers no marketing to this person. Try another way."),
+    Reason.BLOCKED_BY_US: _("We have blocked this person on WhatsApp. Unblock them first."),
+    Reason.BLOCKED_BY_CONTACT: _("WhatsApp reports that this person does not want our messages."),
+    Reason.PHONE_REQUIRED: _("This message needs the person's phone number. Ask them for it."),
+    Reason.IDENTITY_CHANGED: _("This person's WhatsApp changed. Make sure that it is still them."),
+    Reason.NOT_ON_TEST_LIST: _("A test number writes only to people on its list in Meta's console."),
+    Reason.COUNTRY: _("This number may not write to that country."),
+    Reason.RATE_NUMBER: _("This number sends faster than WhatsApp allows. Try again in a minute."),
+    Reason.RATE_PAIR: _("Too many messages to this person in a short time. Try again in a minute."),
+    Reason.RATE_API: _("Meta limits our calls for the moment. Try again later."),
+    Reason.TEMPLATE_STATE: _("Meta does not accept this template now. Choose another one."),
+    Reason.TEMPLATE_PARAMS: _("The template's variables do not fit what Meta approved. Check them and send again."),
+    Reason.MEDIA: _("WhatsApp could not take the file. Send it in another format."),
+    Reason.UNSUPPORTED: _("WhatsApp does not support this kind of message."),
+    Reason.INVALID: _("WhatsApp did not understand the message. Tell your administrator."),
+    Reason.AUTH: _("The number's access token no longer works. An administrator has to renew it."),
+    Reason.BILLING: _("Meta asks for a valid payment method for this number."),
+    Reason.POLICY: _("Meta has restricted this number. An administrator has to look at Meta's console."),
+    Reason.QUALITY: _("Meta limits this number because too many people reported it."),
+    Reason.NOT_REGISTERED: _("This number is not registered at Meta. An administrator has to register it."),
+    Reason.TRANSIENT: _("WhatsApp did not respond. Try again."),
+    Reason.UNREACHABLE: _("WhatsApp could not be reached. Try again."),
+    EMPTY: _("Write something first."),
+    TOO_LONG: _("WhatsApp takes at most 4,096 characters. Shorten the message."),
+    PAUSED: _("This number is paused. An administrator has to mend it; what is waiting is sent then."),
+    INACTIVE: _("This number is switched off."),
+    NO_ADDRESS: _("This contact has no phone or WhatsApp id to write to."),
+    UNKNOWN_TEMPLATE: _("This template is not approved for this number."),
+    INCOMPLETE_TEMPLATE: _("Fill in every variable, without line breaks, tabs or more than four spaces in a row."),
+    UNREADABLE: _("The message contains characters that cannot be sent."),
+    NOT_FAILED: _("Only a message that was not sent can be tried again."),
+    NOT_UNKNOWN: _("This has been decided already."),
+}
+
+
+def sentence(reason: str) -> Any:
+    """What happened and what to do now; a neutral sentence for a reason we have no words for."""
+    return _SENTENCES.get(reason) or _("WhatsApp refused the message. Tell your administrator if it happens again.")

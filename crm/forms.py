@@ -1,0 +1,143 @@
+"""What people send from the inbox: checked here for shape; whether it may be done is the domain's to say."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from crm.models import Conversation, Message
+from tenants.models import Membership, Queue
+from whatsapp.models import Template, TemplateStatus
+from whatsapp.outgoing import Template as TemplateContent
+from whatsapp.outgoing import Text
+
+
+class MessageForm(forms.Form):
+    """A text, and the message it answers if it quotes one. `client_id` makes a double click one message."""
+
+    client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    quoted = forms.ModelChoiceField(Message.objects.none(), required=False, widget=forms.HiddenInput)
+    text = forms.CharField(
+        strip=True,
+        max_length=Text.MAX_LENGTH,
+        widget=forms.Textarea,
+        error_messages={
+            "required": _("Write something first."),
+            "max_length": _("WhatsApp takes at most 4,096 characters; this has %(show_value)d. Shorten the message."),
+        },
+    )
+
+    def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["quoted"].queryset = Message.objects.filter(conversation=conversation)
+
+    def clean_text(self) -> str:
+        # A browser sends line ends as CRLF and counts them as one.
+        return self.cleaned_data["text"].replace("\r\n", "\n")
+
+    def content(self) -> dict[str, Any]:
+        """The arguments of `outbound.compose` that come from the person."""
+        quoted = self.cleaned_data["quoted"]
+        return {
+            "content": Text(body=self.cleaned_data["text"]),
+            "client_id": self.cleaned_data["client_id"],
+            "quoted_message_id": (quoted.provider_message_id or "") if quoted else "",
+        }
+
+
+class TemplateMessageForm(forms.Form):
+    """An approved template with its variables; each has a field `var_<name>`."""
+
+    client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    template = forms.ModelChoiceField(
+        Template.objects.none(),
+        error_messages={
+            "required": _("Choose a template."),
+            "invalid_choice": _("This template is no longer approved. Choose another one."),
+        },
+    )
+
+    def __init__(self, *args: Any, conversation: Conversation, chosen: Template | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["template"].queryset = templates_for(conversation).filter(status=TemplateStatus.APPROVED)
+        for name in chosen.variables if chosen else ():
+            self.fields[f"var_{name}"] = forms.CharField(
+                max_length=1024, error_messages={"required": _("Fill in every variable.")}
+            )
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What stands in the variables now, right or wrong: for the preview and for writing the fields again."""
+        return {name[4:]: self[name].value() or "" for name in self.fields if name.startswith("var_")}
+
+    def content(self) -> dict[str, Any]:
+        """The arguments of `outbound.compose` that come from the person."""
+        template: Template = self.cleaned_data["template"]
+        values = {name: " ".join(self.cleaned_data[f"var_{name}"].split()) for name in template.variables}
+        parameters = [
+            {"type": "text", "text": text} | ({} if name.isdigit() else {"parameter_name": name})
+            for name, text in values.items()
+        ]
+        content = TemplateContent(
+            name=template.name,
+            language=template.language,
+            category=template.category,
+            components=[{"type": "body", "parameters": parameters}] if parameters else [],
+            preview=template.filled(values),
+        )
+        return {"content": content, "client_id": self.cleaned_data["client_id"]}
+
+
+class AssignmentForm(forms.Form):
+    """Whose it becomes: a colleague's, or nobody's when left empty."""
+
+    assignee = forms.ModelChoiceField(Membership.objects.none(), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["assignee"].queryset = colleagues()
+
+
+class TransferForm(forms.Form):
+    queue = forms.ModelChoiceField(Queue.objects.none(), error_messages={"required": _("Choose a queue.")})
+    assignee = forms.ModelChoiceField(Membership.objects.none(), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["queue"].queryset = Queue.objects.all()
+        self.fields["assignee"].queryset = colleagues()
+
+
+class SnoozeForm(forms.Form):
+    """Until when: one of the usual moments, or a moment of one's own."""
+
+    preset = forms.ChoiceField(
+        required=False,
+        choices=[(name, name) for name in ("hour", "three_hours", "tomorrow", "monday")],
+    )
+    until = forms.DateTimeField(required=False, error_messages={"invalid": _("Write a date and a time.")})
+
+    def moment(self, now: datetime) -> datetime:
+        """The chosen moment, in the company's time; the usual mornings are at nine."""
+        here = timezone.localtime(now)
+        nine = here.replace(hour=9, minute=0, second=0, microsecond=0)
+        usual = {
+            "hour": now + timedelta(hours=1),
+            "three_hours": now + timedelta(hours=3),
+            "tomorrow": nine + timedelta(days=1),
+            "monday": nine + timedelta(days=7 - here.weekday()),
+        }
+        return self.cleaned_data["until"] or usual[self.cleaned_data["preset"] or "tomorrow"]
+
+
+def colleagues() -> Any:
+    """The people of the company who may get a conversation, by name."""
+    return Membership.objects.filter(is_active=True).select_related("user").order_by("user__name", "user__email")
+
+
+def templates_for(conversation: Conversation) -> Any:
+    """The templates of the number's business account, approved or not."""
+    return Template.objects.filter(waba_id=conversation.number.waba_id).order_by("name", "language")

@@ -1,0 +1,187 @@
+"""A batch of events is one merge: a handful of set-based statements, whatever the batch holds."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from crm import live
+from crm.inbound import conversations, notices, people, reactions, relinking, statuses
+from crm.inbound.directory import Line, find_lines, mark_seen
+from crm.inbound.entries import Entry, entries
+from crm.models import Attachment, Message
+from whatsapp.events import Event, Happening, IdentityChanged, Notice, PreferenceChanged, Reacted, StatusChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one stored webhook said. `provider` is who said it, `received_at` when we stored it (database time)."""
+
+    provider: str
+    happenings: Sequence[Happening]
+    received_at: datetime
+
+
+@dataclass(slots=True)
+class Merged:
+    """What a merge did: who must look again, who wrote, and which numbers nobody has."""
+
+    changed: dict[UUID, set[UUID]] = field(default_factory=lambda: defaultdict(set))  # tenant → conversations
+    replied: dict[UUID, dict[UUID, datetime]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )  # tenant → contact → at
+    inserted: int = 0
+    lines: dict[tuple[str, str], Line] = field(default_factory=dict)
+
+
+def merge(deliveries: Iterable[Delivery]) -> Merged:
+    """Merge what the deliveries say; call it in a system transaction.
+
+    Idempotent and commutative. Takes locks in one order (identities, contacts, conversations, messages; by key within
+    each), so that parallel merges wait for each other and never in a circle. Live pages are told after commit.
+    """
+    deliveries = list(deliveries)
+    merged = Merged()
+    with connection.cursor() as cursor:
+        merged.lines = find_lines(
+            cursor,
+            {
+                (delivery.provider, happening.number_id)
+                for delivery in deliveries
+                for happening in delivery.happenings
+                if isinstance(happening, Event) and happening.number_id
+            },
+        )
+        events = [
+            (line, happening, delivery.received_at)
+            for delivery in deliveries
+            for happening in delivery.happenings
+            if isinstance(happening, Event) and (line := merged.lines.get((delivery.provider, happening.number_id)))
+        ]
+        relinking.merge_identities(cursor, [(line, e) for line, e, _ in events if isinstance(e, IdentityChanged)])
+        _merge_messages(cursor, [entry for line, e, at in events for entry in entries(line, e, received_at=at)], merged)
+        reactions.merge_reactions(
+            cursor, [(line, e) for line, e, _ in events if isinstance(e, Reacted)], merged.changed
+        )
+        statuses.merge_statuses(
+            cursor, [(line, e) for line, e, _ in events if isinstance(e, StatusChanged)], merged.changed
+        )
+        relinking.merge_preferences(cursor, [(line, e) for line, e, _ in events if isinstance(e, PreferenceChanged)])
+        notices.merge_notices(
+            cursor, [h for delivery in deliveries for h in delivery.happenings if isinstance(h, Notice)]
+        )
+        mark_seen(cursor, {line.number_id for line, _, _ in events})
+        _tell_pages(cursor, merged.changed)
+    return merged
+
+
+# DO NOTHING: Meta repeats deliveries for up to 7 days, and the second one is no news. Only rows really inserted count.
+_INSERT = """
+INSERT INTO crm_message (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload,
+    provider_message_id, quoted_message_id, sent_at, status, accepted_at,
+    error_reason, error_detail, priority, attempt, resent, template_category, pricing_category, pricing_type, cost_currency)
+SELECT m.*, CASE WHEN m.direction = 'outbound' THEN m.sent_at END, '', '', 0, 0, false, '', '', '', ''
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[],
+            %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+     AS m (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload,
+           provider_message_id, quoted_message_id, sent_at, status)
+ON CONFLICT (number_id, provider_message_id) DO NOTHING
+RETURNING id
+"""
+_INSERT_ATTACHMENTS = """
+INSERT INTO crm_attachment (id, tenant_id, message_id, media_id, mime_type, sha256, filename, is_voice, is_animated)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::bool[], %s::bool[])
+"""
+
+
+def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
+    if not found:
+        return
+    # One row a message id, in key order; within one batch the first mention wins, and all mentions say the same.
+    unique = {(entry.line.number_id, entry.provider_message_id): entry for entry in reversed(found)}
+    ordered = [unique[key] for key in sorted(unique)]
+    owners = people.resolve(cursor, [(entry.line.tenant_id, entry.person, entry.sent_at) for entry in ordered])
+    placed = [
+        (entry, contact_id)
+        for entry in ordered
+        if (contact_id := people.contact_of(owners, entry.line.tenant_id, entry.person))
+    ]
+    homes = conversations.ensure(cursor, {(entry.line, contact_id) for entry, contact_id in placed})
+    rows = [
+        conversations.Arrival(entry, uuid7(), homes[entry.line.number_id, contact_id], contact_id)
+        for entry, contact_id in placed
+    ]
+    inserted = _insert(cursor, rows)
+    arrivals = [row for row in rows if row.message_id in inserted]
+    _insert_attachments(cursor, arrivals)
+    conversations.absorb(cursor, arrivals)
+    statuses.match_parked_of(
+        cursor, [(row.entry.line.number_id, row.entry.provider_message_id) for row in arrivals if row.entry.is_outbound]
+    )
+    merged.inserted += len(arrivals)
+    for row in arrivals:
+        tenant_id = row.entry.line.tenant_id
+        merged.changed[tenant_id].add(row.conversation_id)
+        if row.entry.opens_window:
+            latest = merged.replied[tenant_id].get(row.contact_id, row.entry.sent_at)
+            merged.replied[tenant_id][row.contact_id] = max(latest, row.entry.sent_at)
+
+
+def _insert(cursor: Any, rows: list[conversations.Arrival]) -> set[UUID]:
+    text, payload = Message._meta.get_field("text"), Message._meta.get_field("payload")
+    cursor.execute(
+        _INSERT,
+        [
+            [row.message_id for row in rows],
+            [row.entry.line.tenant_id for row in rows],
+            [row.conversation_id for row in rows],
+            [row.entry.line.number_id for row in rows],
+            [row.entry.direction.value for row in rows],
+            [row.entry.source.value for row in rows],
+            [row.entry.type for row in rows],
+            [bytes(text.sealed(row.entry.text, tenant_id=row.entry.line.tenant_id)) for row in rows],  # type: ignore[union-attr]
+            [bytes(payload.sealed(row.entry.payload, tenant_id=row.entry.line.tenant_id)) for row in rows],  # type: ignore[union-attr]
+            [row.entry.provider_message_id[:200] for row in rows],
+            [row.entry.quoted_id[:200] for row in rows],
+            [row.entry.sent_at for row in rows],
+            [row.entry.status.value for row in rows],
+        ],
+    )
+    return {row[0] for row in cursor.fetchall()}
+
+
+def _insert_attachments(cursor: Any, arrivals: list[conversations.Arrival]) -> None:
+    filename = Attachment._meta.get_field("filename")
+    files = [(row, row.entry.media) for row in arrivals if row.entry.media]
+    if files:
+        cursor.execute(
+            _INSERT_ATTACHMENTS,
+            [
+                [uuid7() for _ in files],
+                [row.entry.line.tenant_id for row, _ in files],
+                [row.message_id for row, _ in files],
+                [(media.id or "")[:200] for _, media in files],
+                [(media.mime_type or "")[:120] for _, media in files],
+                [(media.sha256 or "")[:88] for _, media in files],
+                [
+                    bytes(filename.sealed(media.filename or "", tenant_id=row.entry.line.tenant_id))
+                    for row, media in files
+                ],  # type: ignore[union-attr]
+                [media.voice for _, media in files],
+                [media.animated for _, media in files],
+            ],
+        )
+
+
+_AUDIENCES = "SELECT id, queue_id, assignee_id FROM crm_conversation WHERE id = ANY(%s)"
+
+
+def _tell_pages(cursor: Any, changed: dict[UUID, set[UUID]]) -> None:
+    for tenant_id, conversation_ids in changed.items():
+        cursor.execute(_AUDIENCES, [list(conversation_ids)])
+        live.publish(tenant_id, [live.Change(row[0], (row[1],), (row[2],)) for row in cursor.fetchall()])

@@ -1,0 +1,209 @@
+"""Which contact a person is: by user id first, then by phone with its national variants, else somebody new.
+
+A person is one *group* of identities seen together. Two workers may meet the same new person at once: both try to
+insert the identities, in one order for all; the unique key lets one win, and the other takes the winner's contact.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from crm.models import IdentityKind
+from whatsapp import phones
+from whatsapp.events import Person
+
+Key = tuple[UUID, str, str]
+"""(tenant, kind, canonical value)."""
+
+# Evidence in this order: a user id is one person for certain, a phone can change hands.
+_ORDER = {IdentityKind.BSUID.value: 0, IdentityKind.PARENT_BSUID.value: 1, IdentityKind.PHONE.value: 2}
+
+
+@dataclass(slots=True)
+class _Group:
+    """Identities that belong to one person, and the newest thing said about that person."""
+
+    tenant_id: UUID
+    keys: dict[Key, str] = field(default_factory=dict)  # key → the address as written
+    profile_name: str = ""
+    username: str = ""
+    phone: str = ""
+    at: datetime | None = None
+    contact_id: UUID | None = None
+    is_new: bool = False
+
+    def learn(self, person: Person, at: datetime) -> None:
+        if person.phone and not self.phone:
+            self.phone = person.phone
+        told = person.profile_name or person.username
+        # The same moment told twice differently must come out the same in any order.
+        if told and (self.at is None or (at, person.profile_name or "") > (self.at, self.profile_name)):
+            self.at = at
+            self.profile_name = (person.profile_name or self.profile_name)[:200]
+            self.username = (person.username or self.username)[:64]
+
+
+def keys_of(tenant_id: UUID, person: Person) -> dict[Key, str]:
+    """The identities a person shows, strongest first, each with the address as it was written."""
+    keys = {}
+    if person.bsuid:
+        keys[tenant_id, IdentityKind.BSUID.value, person.bsuid[:200]] = person.bsuid[:200]
+    if person.parent_bsuid:
+        keys[tenant_id, IdentityKind.PARENT_BSUID.value, person.parent_bsuid[:200]] = person.parent_bsuid[:200]
+    if person.phone:
+        keys[tenant_id, IdentityKind.PHONE.value, phones.canonical(person.phone)[:200]] = person.phone[:20]
+    return keys
+
+
+_FIND = """
+SELECT i.tenant_id, i.kind, i.value, c.id, c.profile_name, c.username, c.phone, c.profile_at
+FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS wanted (tenant_id, kind, value)
+JOIN crm_identity i USING (tenant_id, kind, value)
+JOIN crm_contact c ON c.id = i.contact_id
+"""
+# Sorted, so that two workers wait for each other in one direction only. The contact follows in the same transaction.
+_CLAIM = """
+INSERT INTO crm_identity (id, tenant_id, contact_id, kind, value, address)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[])
+ON CONFLICT (tenant_id, kind, value) DO NOTHING
+RETURNING tenant_id, kind, value
+"""
+_FOLLOW = "UPDATE crm_identity SET contact_id = %s WHERE contact_id = %s"
+_CREATE = """
+INSERT INTO crm_contact (id, tenant_id, name, profile_name, username, phone, labels, attributes, timezone,
+                         marketing_stopped, profile_at)
+SELECT c.id, c.tenant_id, '', c.profile_name, c.username, c.phone, '{}', '{}', '', false, c.profile_at
+FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+     AS c (id, tenant_id, profile_name, username, phone, profile_at)
+"""
+_LEARN = """
+WITH locked AS (SELECT id FROM crm_contact WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
+UPDATE crm_contact c
+SET profile_name = COALESCE(NULLIF(n.profile_name, ''), c.profile_name),
+    username = COALESCE(NULLIF(n.username, ''), c.username),
+    phone = CASE WHEN c.phone = '' THEN n.phone ELSE c.phone END,
+    profile_at = GREATEST(c.profile_at, n.profile_at)
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+     AS n (id, profile_name, username, phone, profile_at)
+JOIN locked USING (id)
+WHERE c.id = n.id
+"""
+
+
+def resolve(cursor: Any, seen: Iterable[tuple[UUID, Person, datetime]]) -> dict[Key, UUID]:
+    """Find or create the contact of every person, as identity → contact. People without any identity are left out."""
+    groups = _grouped(seen)
+    known = _find(cursor, [key for group in groups for key in group.keys])
+    for group in groups:
+        found = [known[key][0] for key in sorted(group.keys, key=lambda key: _ORDER[key[1]]) if key in known]
+        group.contact_id, group.is_new = (found[0], False) if found else (uuid7(), True)
+    _claim_missing(cursor, groups, known)
+    _create(cursor, [group for group in groups if group.is_new])
+    _learn(cursor, [group for group in groups if not group.is_new], known)
+    owners = {key: owner for key, (owner, *_facts) in known.items()}
+    for group in groups:
+        assert group.contact_id is not None
+        # A phone that is another contact's stays theirs; this person is found by the stronger identity.
+        for key in group.keys:
+            owners[key] = group.contact_id
+    return owners
+
+
+def contact_of(owners: dict[Key, UUID], tenant_id: UUID, person: Person) -> UUID | None:
+    """The contact that `resolve` found for this person."""
+    return next((owners[key] for key in keys_of(tenant_id, person) if key in owners), None)
+
+
+def _grouped(seen: Iterable[tuple[UUID, Person, datetime]]) -> list[_Group]:
+    """Join what shares an identity, so that a message with both ids connects those with one."""
+    by_key: dict[Key, _Group] = {}
+    for tenant_id, person, at in seen:
+        keys = keys_of(tenant_id, person)
+        if not keys:
+            continue
+        joined = list({id(by_key[key]): by_key[key] for key in keys if key in by_key}.values())
+        group = joined[0] if joined else _Group(tenant_id)
+        for other in joined[1:]:
+            group.keys |= other.keys
+            group.learn(
+                Person(profile_name=other.profile_name, username=other.username, phone=other.phone), other.at or at
+            )
+        group.keys |= keys
+        group.learn(person, at)
+        for key in group.keys:
+            by_key[key] = group
+    return list({id(group): group for group in by_key.values()}.values())
+
+
+def _find(cursor: Any, keys: list[Key]) -> dict[Key, tuple[UUID, str, str, str, datetime | None]]:
+    if not keys:
+        return {}
+    cursor.execute(_FIND, [[key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys]])
+    return {(tenant, kind, value): tuple(facts) for tenant, kind, value, *facts in cursor.fetchall()}  # type: ignore[misc]
+
+
+def _claim_missing(cursor: Any, groups: list[_Group], known: dict[Key, Any]) -> None:
+    missing = sorted(
+        (key, address, group.contact_id) for group in groups for key, address in group.keys.items() if key not in known
+    )
+    if not missing:
+        return
+    cursor.execute(
+        _CLAIM,
+        [
+            [uuid7() for _ in missing],
+            [key[0] for key, _, _ in missing],
+            [contact_id for _, _, contact_id in missing],
+            [key[1] for key, _, _ in missing],
+            [key[2] for key, _, _ in missing],
+            [address for _, address, _ in missing],
+        ],
+    )
+    won = set(cursor.fetchall())
+    lost = [key for key, _, _ in missing if key not in won]
+    if lost:
+        _follow_winners(cursor, groups, _find(cursor, lost), known)
+
+
+def _follow_winners(cursor: Any, groups: list[_Group], winners: dict[Key, Any], known: dict[Key, Any]) -> None:
+    known |= winners
+    for group in groups:
+        theirs = [winners[key][0] for key in sorted(group.keys, key=lambda key: _ORDER[key[1]]) if key in winners]
+        if theirs and group.is_new:
+            cursor.execute(_FOLLOW, [theirs[0], group.contact_id])
+            group.contact_id, group.is_new = theirs[0], False
+
+
+def _create(cursor: Any, groups: list[_Group]) -> None:
+    if groups:
+        cursor.execute(
+            _CREATE,
+            [
+                [group.contact_id for group in groups],
+                [group.tenant_id for group in groups],
+                [group.profile_name for group in groups],
+                [group.username for group in groups],
+                [group.phone for group in groups],
+                [group.at for group in groups],
+            ],
+        )
+
+
+def _learn(cursor: Any, groups: list[_Group], known: dict[Key, Any]) -> None:
+    """Update names of contacts that were there, only where something newer was said: a replay writes nothing."""
+    facts = {row[0]: row for row in known.values()}
+    news = []
+    for group in groups:
+        _id, _name, _username, phone, profile_at = facts.get(group.contact_id, (None, "", "", "", None))
+        is_newer = group.at is not None and (profile_at is None or group.at > profile_at)
+        gets_phone = bool(group.phone) and not phone
+        if is_newer or gets_phone:
+            name, user = (group.profile_name, group.username) if is_newer else ("", "")
+            news.append((group.contact_id, name, user, group.phone, group.at if is_newer else None))
+    if news:
+        news.sort(key=lambda item: str(item[0]))
+        cursor.execute(_LEARN, [[row[0] for row in news], *map(list, zip(*news, strict=True))])

@@ -1,0 +1,54 @@
+"""People who changed their number or user id, and what they want of our marketing."""
+
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from crm.inbound.directory import Line
+from crm.inbound.people import keys_of
+from crm.models import IdentityKind
+from whatsapp.events import IdentityChanged, PreferenceChanged
+
+_OWNER = "SELECT contact_id FROM crm_identity WHERE tenant_id = %s AND kind = %s AND value = %s"
+_LINK = """
+INSERT INTO crm_identity (id, tenant_id, contact_id, kind, value, address)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (tenant_id, kind, value) DO NOTHING
+"""
+_NEW_PHONE = "UPDATE crm_contact SET phone = %s WHERE id = %s AND phone = %s"
+_PREFER = """
+UPDATE crm_contact SET marketing_stopped = %s, marketing_preference_at = %s
+WHERE id = %s AND (marketing_preference_at IS NULL OR marketing_preference_at < %s)
+"""
+
+
+def merge_identities(cursor: Any, events: list[tuple[Line, IdentityChanged]]) -> None:
+    """Link the new ids to the contact that had the old ones; never make a second contact of the same person.
+
+    Rare (a person changes their number), so one by one. Runs before messages are placed, so that one from the new id
+    in the same batch finds its contact.
+    """
+    for line, event in sorted(events, key=lambda pair: (pair[1].at, pair[1].message_id)):
+        old = keys_of(line.tenant_id, event.previous)
+        contact_id = next((owner for key in old if (owner := _owner(cursor, key))), None)
+        if contact_id is None:
+            continue
+        for key, address in keys_of(line.tenant_id, event.person).items():
+            cursor.execute(_LINK, [uuid7(), line.tenant_id, contact_id, key[1], key[2], address])
+            if key[1] == IdentityKind.PHONE and event.previous.phone and _owner(cursor, key) == contact_id:
+                cursor.execute(_NEW_PHONE, [event.person.phone, contact_id, event.previous.phone])
+
+
+def merge_preferences(cursor: Any, events: list[tuple[Line, PreferenceChanged]]) -> None:
+    """Stop or resume our marketing to a person; the newest wish counts."""
+    for line, event in sorted(events, key=lambda pair: pair[1].at):
+        keys = keys_of(line.tenant_id, event.person)
+        contact_id = next((owner for key in keys if (owner := _owner(cursor, key))), None)
+        if contact_id is not None and event.value in ("stop", "resume"):
+            cursor.execute(_PREFER, [event.value == "stop", event.at, contact_id, event.at])
+
+
+def _owner(cursor: Any, key: tuple[Any, str, str]) -> Any:
+    cursor.execute(_OWNER, key)
+    row = cursor.fetchone()
+    return row[0] if row else None

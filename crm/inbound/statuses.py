@@ -1,0 +1,285 @@
+"""Statuses of our messages: whatever their order, the row ends the same.
+
+Each status has a timestamp of its own, written once with the earliest moment that was reported; the status that is
+shown is a function of those timestamps. What is about a message we cannot find yet is parked.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from uuid_utils.compat import uuid7
+
+from crm.inbound.directory import Line
+from crm.outbound.references import read_reference
+from whatsapp.errors import classify, handling
+from whatsapp.events import StatusChanged
+from whatsapp.statuses import Status
+
+log = logging.getLogger(__name__)
+
+_COLUMN = {
+    Status.SENT: "left_at",
+    Status.DELIVERED: "delivered_at",
+    Status.READ: "read_at",
+    Status.PLAYED: "played_at",
+    Status.FAILED: "failed_at",
+}
+
+
+@dataclass(slots=True)
+class Report:
+    """All that is reported of one message of ours, by its provider id."""
+
+    number_id: UUID
+    tenant_id: UUID
+    provider_message_id: str
+    message_id: UUID | None = None  # by our own reference
+    accepted_at: datetime | None = None
+    left_at: datetime | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    played_at: datetime | None = None
+    failed_at: datetime | None = None
+    error_reason: str = ""
+    error_code: int | None = None
+    error_detail: str = ""
+    pricing_category: str = ""
+    pricing_type: str = ""
+    billable: bool | None = None
+
+    def add(self, status: str, at: datetime, facts: dict[str, Any]) -> None:
+        """Take in one status; `facts` as `_facts` makes them."""
+        column = _COLUMN.get(status)  # type: ignore[call-overload]
+        if column is not None:
+            earlier = getattr(self, column)
+            if status == Status.FAILED and (earlier is None or at < earlier):
+                self.error_reason = facts.get("reason", "")
+                self.error_code, self.error_detail = facts.get("code"), facts.get("detail", "")
+            setattr(self, column, at if earlier is None else min(earlier, at))
+        self.accepted_at = at if self.accepted_at is None else min(self.accepted_at, at)
+        self.pricing_category = max(self.pricing_category, facts.get("category", ""))
+        self.pricing_type = max(self.pricing_type, facts.get("type", ""))
+        if facts.get("billable") is not None:
+            self.billable = bool(self.billable) or facts["billable"]
+        if facts.get("message_id"):
+            self.message_id = UUID(facts["message_id"])
+
+
+# In lock order; by the provider's id, which the unique key serves.
+_FIND_BY_ID = """
+SELECT r.position, m.id
+FROM unnest(%s::int[], %s::uuid[], %s::text[]) AS r (position, number_id, provider_message_id)
+JOIN crm_message m ON m.number_id = r.number_id AND m.provider_message_id = r.provider_message_id
+WHERE m.direction = 'outbound'
+ORDER BY m.id FOR NO KEY UPDATE OF m
+"""
+# By our own reference: the webhook has beaten the answer to our request, or there never was one.
+_FIND_BY_REFERENCE = """
+SELECT r.position, m.id, m.provider_message_id
+FROM unnest(%s::int[], %s::uuid[], %s::uuid[]) AS r (position, number_id, id)
+JOIN crm_message m ON m.id = r.id AND m.number_id = r.number_id
+WHERE m.direction = 'outbound'
+ORDER BY m.id FOR NO KEY UPDATE OF m
+"""
+_STATUS = """CASE
+    WHEN n.played_at IS NOT NULL THEN 'played' WHEN n.read_at IS NOT NULL THEN 'read'
+    WHEN n.delivered_at IS NOT NULL THEN 'delivered' WHEN n.failed_at IS NOT NULL THEN 'failed'
+    WHEN n.left_at IS NOT NULL THEN 'sent' ELSE 'accepted' END"""
+_MERGE = f"""
+WITH report AS (
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[],
+        %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::int[], %s::text[], %s::text[],
+        %s::text[], %s::bool[])
+    AS r (id, provider_message_id, accepted_at, left_at, delivered_at, read_at, played_at, failed_at,
+          error_reason, error_code, error_detail, pricing_category, pricing_type, billable)
+), news AS (
+    SELECT m.id,
+        COALESCE(m.provider_message_id, r.provider_message_id) AS provider_message_id,
+        COALESCE(m.accepted_at, r.accepted_at) AS accepted_at,
+        LEAST(m.left_at, r.left_at) AS left_at,
+        LEAST(m.delivered_at, r.delivered_at) AS delivered_at,
+        LEAST(m.read_at, r.read_at) AS read_at,
+        LEAST(m.played_at, r.played_at) AS played_at,
+        LEAST(m.failed_at, r.failed_at) AS failed_at,
+        r.failed_at IS NOT NULL AND (m.failed_at IS NULL OR r.failed_at < m.failed_at) AS fails,
+        r.error_reason, r.error_code, r.error_detail,
+        GREATEST(m.pricing_category, r.pricing_category) AS pricing_category,
+        GREATEST(m.pricing_type, r.pricing_type) AS pricing_type,
+        CASE WHEN r.billable IS NULL THEN m.billable ELSE COALESCE(m.billable, false) OR r.billable END AS billable
+    FROM report r JOIN crm_message m ON m.id = r.id
+)
+UPDATE crm_message m
+SET status = {_STATUS}, provider_message_id = n.provider_message_id, accepted_at = n.accepted_at, left_at = n.left_at,
+    delivered_at = n.delivered_at, read_at = n.read_at, played_at = n.played_at, failed_at = n.failed_at,
+    error_reason = CASE WHEN n.fails THEN n.error_reason WHEN n.failed_at IS NULL THEN '' ELSE m.error_reason END,
+    error_code = CASE WHEN n.fails THEN n.error_code WHEN n.failed_at IS NULL THEN NULL ELSE m.error_code END,
+    error_detail = CASE WHEN n.fails THEN n.error_detail WHEN n.failed_at IS NULL THEN '' ELSE m.error_detail END,
+    pricing_category = n.pricing_category, pricing_type = n.pricing_type, billable = n.billable,
+    lease_expires_at = NULL, next_attempt_at = NULL, unknown_at = NULL
+FROM news n
+WHERE m.id = n.id AND (m.status, m.provider_message_id, m.left_at, m.delivered_at, m.read_at, m.played_at, m.failed_at,
+                       m.pricing_category, m.pricing_type, m.billable)
+    IS DISTINCT FROM ({_STATUS}, n.provider_message_id, n.left_at, n.delivered_at, n.read_at, n.played_at, n.failed_at,
+                      n.pricing_category, n.pricing_type, n.billable)
+RETURNING m.tenant_id, m.conversation_id
+"""
+_PARK = """
+INSERT INTO crm_unmatchedstatus (id, tenant_id, number_id, provider_message_id, status, at, facts)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::jsonb[])
+ON CONFLICT (number_id, provider_message_id, status) DO NOTHING
+"""
+_UNPARK = """
+DELETE FROM crm_unmatchedstatus u
+USING unnest(%s::uuid[], %s::text[]) AS known (number_id, provider_message_id)
+WHERE u.number_id = known.number_id AND u.provider_message_id = known.provider_message_id
+RETURNING u.number_id, u.tenant_id, u.provider_message_id, u.status, u.at, u.facts
+"""
+_UNPARK_ALL = """
+DELETE FROM crm_unmatchedstatus u USING crm_message m
+WHERE m.number_id = u.number_id AND m.provider_message_id = u.provider_message_id
+RETURNING u.number_id, u.tenant_id, u.provider_message_id, u.status, u.at, u.facts
+"""
+_OPT_OUT = """
+UPDATE crm_contact k SET marketing_stopped = true, marketing_preference_at = f.at
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[]) AS f (number_id, provider_message_id, at)
+JOIN crm_message m ON m.number_id = f.number_id AND m.provider_message_id = f.provider_message_id
+JOIN crm_conversation c ON c.id = m.conversation_id
+WHERE k.id = c.contact_id AND (k.marketing_preference_at IS NULL OR k.marketing_preference_at < f.at)
+"""
+
+
+def merge_statuses(cursor: Any, events: list[tuple[Line, StatusChanged]], changed: dict[UUID, set[UUID]]) -> None:
+    """Merge what was reported; park what is about a message we do not know yet."""
+    known = [(line, event) for line, event in events if event.status in _COLUMN or event.status == Status.ACCEPTED]
+    if not known:
+        return
+    reports: dict[tuple[UUID, str], Report] = {}
+    for line, event in known:
+        key = line.number_id, event.message_id[:200]
+        report = reports.setdefault(key, Report(line.number_id, line.tenant_id, key[1]))
+        report.add(event.status, event.at, _facts(line, event))
+    unmatched = _apply(cursor, list(reports.values()), changed)
+    lost = {(report.number_id, report.provider_message_id) for report in unmatched}
+    _park(cursor, [(line, event) for line, event in known if (line.number_id, event.message_id[:200]) in lost])
+
+
+def match_parked(cursor: Any, *, number_id: UUID, provider_message_ids: list[str]) -> None:
+    """Apply what was reported of these messages before we knew their ids."""
+    match_parked_of(cursor, [(number_id, provider_message_id) for provider_message_id in provider_message_ids])
+
+
+def match_parked_of(cursor: Any, keys: list[tuple[UUID, str]]) -> None:
+    """The same for messages of several numbers."""
+    if keys:
+        keys = sorted(keys)
+        cursor.execute(_UNPARK, [[number_id for number_id, _ in keys], [wamid for _, wamid in keys]])
+        _apply(cursor, _reports(cursor.fetchall()), {})
+
+
+def match_all_parked(cursor: Any) -> int:
+    """Sweep: apply every parked status whose message is known by now; how many messages that were."""
+    cursor.execute(_UNPARK_ALL)
+    reports = _reports(cursor.fetchall())
+    _apply(cursor, reports, {})
+    return len(reports)
+
+
+def _reports(rows: Iterable[tuple[Any, ...]]) -> list[Report]:
+    reports: dict[tuple[UUID, str], Report] = {}
+    for number_id, tenant_id, wamid, status, at, facts in rows:
+        reports.setdefault((number_id, wamid), Report(number_id, tenant_id, wamid)).add(status, at, facts)
+    return list(reports.values())
+
+
+def _apply(cursor: Any, reports: list[Report], changed: dict[UUID, set[UUID]]) -> list[Report]:
+    """Merge into the messages that are found; returns the reports of those that are not."""
+    if not reports:
+        return []
+    positions = list(range(len(reports)))
+    cursor.execute(_FIND_BY_ID, [positions, [r.number_id for r in reports], [r.provider_message_id for r in reports]])
+    targets = dict(cursor.fetchall())
+    referred = [position for position in positions if position not in targets and reports[position].message_id]
+    foreign = set()
+    if referred:
+        cursor.execute(
+            _FIND_BY_REFERENCE,
+            [referred, [reports[p].number_id for p in referred], [reports[p].message_id for p in referred]],
+        )
+        for position, message_id, wamid in cursor.fetchall():
+            if wamid in (None, reports[position].provider_message_id) and message_id not in targets.values():
+                targets[position] = message_id
+            else:
+                # Two attempts of one message were accepted. The row follows one of them.
+                foreign.add(position)
+                log.warning("a message was accepted twice", extra={"message_id": str(message_id)})
+    hits = sorted(targets.items(), key=lambda item: item[1])
+    if hits:
+        _merge(cursor, [(message_id, reports[position]) for position, message_id in hits], changed)
+    return [reports[position] for position in positions if position not in targets and position not in foreign]
+
+
+def _merge(cursor: Any, hits: list[tuple[UUID, Report]], changed: dict[UUID, set[UUID]]) -> None:
+    columns = (
+        "provider_message_id", "accepted_at", "left_at", "delivered_at", "read_at", "played_at", "failed_at",
+        "error_reason", "error_code", "error_detail", "pricing_category", "pricing_type", "billable",
+    )  # fmt: skip
+    values = [[getattr(report, column) for _, report in hits] for column in columns]
+    cursor.execute(_MERGE, [[message_id for message_id, _ in hits], *values])
+    for tenant_id, conversation_id in cursor.fetchall():
+        changed.setdefault(tenant_id, set()).add(conversation_id)
+    opted_out = [r for _, r in hits if r.error_reason and handling(r.error_reason).suppresses_marketing]  # type: ignore[arg-type]
+    if opted_out:
+        cursor.execute(
+            _OPT_OUT,
+            [
+                [r.number_id for r in opted_out],
+                [r.provider_message_id for r in opted_out],
+                [r.failed_at for r in opted_out],
+            ],
+        )
+
+
+def _park(cursor: Any, events: list[tuple[Line, StatusChanged]]) -> None:
+    parked: dict[tuple[UUID, str, str], tuple[Line, StatusChanged]] = {}
+    for line, event in sorted(events, key=lambda pair: pair[1].at, reverse=True):
+        parked[line.number_id, event.message_id[:200], event.status] = (line, event)  # the earliest stays
+    if parked:
+        keys = sorted(parked)
+        cursor.execute(
+            _PARK,
+            [
+                [uuid7() for _ in keys],
+                [parked[key][0].tenant_id for key in keys],
+                [key[0] for key in keys],
+                [key[1] for key in keys],
+                [key[2] for key in keys],
+                [parked[key][1].at for key in keys],
+                [Jsonb(_facts(*parked[key])) for key in keys],
+            ],
+        )
+
+
+def _facts(line: Line, event: StatusChanged) -> dict[str, Any]:
+    """What a status says beside its word, as it is kept while parked."""
+    facts: dict[str, Any] = {}
+    if event.faults:
+        fault = event.faults[0]
+        facts |= {
+            "reason": classify(line.provider, fault.code).value,
+            "code": fault.code,
+            "detail": (fault.detail or fault.title)[:500],
+        }
+    if event.pricing:
+        facts |= {
+            "category": (event.pricing.category or "")[:40],
+            "type": (event.pricing.type or "")[:40],
+            "billable": event.pricing.billable,
+        }
+    if mark := read_reference(event.reference):
+        facts["message_id"] = str(mark[0])
+    return facts

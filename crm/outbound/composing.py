@@ -1,0 +1,228 @@
+"""Putting a message into the outbox: the rules are checked here, and nowhere else."""
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+from crm import bells, live
+from crm.explanations import (
+    EMPTY,
+    INACTIVE,
+    INCOMPLETE_TEMPLATE,
+    NO_ADDRESS,
+    TOO_LONG,
+    UNKNOWN_TEMPLATE,
+    UNREADABLE,
+    sentence,
+)
+from crm.models import (
+    Conversation,
+    ConversationStatus,
+    Direction,
+    Episode,
+    IdentityKind,
+    Message,
+    MessageStatus,
+    Priority,
+    Reaction,
+    Source,
+)
+from tenants.models import Membership
+from whatsapp.capabilities import CAPABILITIES
+from whatsapp.errors import Reason
+from whatsapp.models import Template as StoredTemplate
+from whatsapp.models import TemplateStatus
+from whatsapp.outgoing import Outgoing, Template, Text
+from whatsapp.outgoing import Reaction as ReactionContent
+
+_PRIORITY = {Source.SEQUENCE: Priority.SEQUENCE}
+_PEOPLE = frozenset({Source.AGENT, Source.API, Source.PHONE})
+# Meta refuses these inside a template's parameter (error 132018 and its kin).
+_FORBIDDEN_IN_PARAMETER = re.compile(r"[\n\r\t]| {5,}")
+_UNREADABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class CannotSend(Exception):
+    """The message may not go out; `explanation` says why and what to do, to the person who wrote it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = str(reason)
+
+    @property
+    def explanation(self) -> Any:
+        return sentence(self.reason)
+
+
+def compose(
+    *,
+    conversation: Conversation,
+    content: Outgoing,
+    source: Source,
+    client_id: UUID,
+    now: datetime,
+    author: Membership | None = None,
+    quoted_message_id: str = "",
+    priority: Priority | None = None,
+) -> Message:
+    """Queue a message to the contact; sending happens after commit.
+
+    The same `client_id` in the same conversation returns the message that is already there, also when two requests
+    race. Raises CannotSend with a reason a person can read (window closed, opted out, template not approved, …).
+    """
+    with transaction.atomic():
+        if existing := Message.objects.filter(conversation=conversation, client_id=client_id).first():
+            return existing
+        content = _checked(conversation, content, now)
+        message = Message(
+            id=uuid7(),
+            tenant_id=conversation.tenant_id,
+            conversation=conversation,
+            number_id=conversation.number_id,
+            direction=Direction.OUTBOUND,
+            source=source,
+            type=content.type,
+            text=content.text_shown,
+            payload=content.as_payload(),
+            author=author,
+            client_id=client_id,
+            quoted_message_id=quoted_message_id,
+            sent_at=now,
+            status=MessageStatus.QUEUED,
+            next_attempt_at=now,
+            template_category=content.category.lower() if isinstance(content, Template) else "",
+            priority=_PRIORITY.get(source, Priority.PERSON) if priority is None else priority,
+        )
+        inserted = Message.objects.bulk_create([message], ignore_conflicts=True)
+        stored = Message.objects.get(conversation=conversation, client_id=client_id)
+        if stored.pk != inserted[0].pk:
+            return stored  # the other click of a double click was first
+        # Due by the database's clock: this machine's may run ahead of it.
+        Message.objects.filter(pk=stored.pk).update(next_attempt_at=Now())
+        if isinstance(content, ReactionContent):
+            _react(conversation, content, now)
+        else:
+            _move_conversation(conversation, stored, author, source, now)
+        live.publish(
+            conversation.tenant_id,
+            [live.Change(conversation.pk, (conversation.queue_id,), (conversation.assignee_id,))],
+        )
+        bells.ring_dispatch(conversation.tenant_id, conversation.number_id)
+        return stored
+
+
+def check(*, conversation: Conversation, content: Outgoing, now: datetime) -> None:
+    """Whether `compose` would take this now. Raises CannotSend as it would."""
+    _checked(conversation, content, now)
+
+
+def _checked(conversation: Conversation, content: Outgoing, now: datetime) -> Outgoing:
+    number = conversation.number
+    capabilities = CAPABILITIES[number.provider]
+    if not number.is_active:
+        raise CannotSend(INACTIVE)
+    if _UNREADABLE.search(_all_text(content.as_payload())):
+        raise CannotSend(UNREADABLE)
+    if isinstance(content, Text):
+        if not content.body.strip():
+            raise CannotSend(EMPTY)
+        if len(content.body) > capabilities.max_text_length:
+            raise CannotSend(TOO_LONG)
+    if isinstance(content, Template):
+        content = _checked_template(conversation, content)
+    elif capabilities.has_window and not conversation.window(now).can_send_free_form:
+        raise CannotSend(Reason.WINDOW_CLOSED)
+    if not _has_address(conversation, by_user_id=capabilities.sends_to_user_ids):
+        raise CannotSend(NO_ADDRESS)
+    return content
+
+
+def _checked_template(conversation: Conversation, content: Template) -> Template:
+    stored = StoredTemplate.objects.filter(
+        waba_id=conversation.number.waba_id,
+        name=content.name,
+        language=content.language,
+        status=TemplateStatus.APPROVED,
+    ).first()
+    if stored is None:
+        raise CannotSend(UNKNOWN_TEMPLATE)
+    if stored.category == "MARKETING" and conversation.contact.marketing_stopped:
+        raise CannotSend(Reason.OPTED_OUT)
+    given = [
+        str(parameter.get("text", ""))
+        for component in content.components
+        if str(component.get("type", "")).lower() == "body"
+        for parameter in component.get("parameters", [])
+    ]
+    if len(given) != len(stored.variables):
+        raise CannotSend(INCOMPLETE_TEMPLATE)
+    if any(not value.strip() or _FORBIDDEN_IN_PARAMETER.search(value) for value in given):
+        raise CannotSend(INCOMPLETE_TEMPLATE)
+    preview = stored.filled(dict(zip(stored.variables, given, strict=True)))
+    return replace(content, category=stored.category, preview=preview)
+
+
+def _has_address(conversation: Conversation, *, by_user_id: bool) -> bool:
+    contact = conversation.contact
+    if contact.phone:
+        return True
+    return by_user_id and contact.identities.filter(kind=IdentityKind.BSUID).exists()
+
+
+def _move_conversation(
+    conversation: Conversation, message: Message, author: Membership | None, source: Source, now: datetime
+) -> None:
+    """Put the message on top; a person's answer also ends the customer's waiting and takes an unowned conversation."""
+    conversation.last_message, conversation.last_message_at = message, now
+    changed = ["last_message", "last_message_at"]
+    if source in _PEOPLE:
+        conversation.waiting_since, conversation.unread_count = None, 0
+        changed += ["waiting_since", "unread_count"]
+        if conversation.status != ConversationStatus.OPEN:
+            conversation.status, conversation.snoozed_until = ConversationStatus.OPEN, None
+            changed += ["status", "snoozed_until"]
+        if author and conversation.assignee_id is None:
+            conversation.assignee = author
+            changed.append("assignee")
+    conversation.save(update_fields=changed)
+    if source in _PEOPLE:
+        episode, _created = Episode.objects.get_or_create(
+            conversation=conversation,
+            closed_at=None,
+            defaults={
+                "tenant_id": conversation.tenant_id,
+                "queue_id": conversation.queue_id,
+                "opened_at": now,
+                "opened_by_customer": False,
+            },
+        )
+        Episode.objects.filter(pk=episode.pk, first_reply_at=None).update(first_reply_at=now, first_reply_by=author)
+
+
+def _react(conversation: Conversation, content: ReactionContent, now: datetime) -> None:
+    reaction, created = Reaction.objects.get_or_create(
+        number_id=conversation.number_id,
+        target_message_id=content.target_id,
+        ours=True,
+        defaults={"tenant_id": conversation.tenant_id, "emoji": content.emoji, "at": now},
+    )
+    if not created:
+        reaction.emoji, reaction.at = content.emoji, now
+        reaction.save(update_fields=["emoji", "at"])
+
+
+def _all_text(value: Any) -> str:
+    """Every string inside a payload, joined: to look for characters that no JSON or database takes."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "".join(_all_text(part) for pair in value.items() for part in pair)
+    if isinstance(value, list | tuple):
+        return "".join(map(_all_text, value))
+    return ""

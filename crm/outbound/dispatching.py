@@ -1,0 +1,194 @@
+"""Taking what is due from the outbox and sending it: claim a page, COMMIT, send on threads, settle the page."""
+
+import logging
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from crm.models import IdentityKind, Message
+from crm.outbound import pace
+from crm.outbound.references import reference
+from crm.outbound.settling import Outcome, settle
+from tenants.context import tenant_transaction
+from tenants.encryption import unseal
+from whatsapp.capabilities import CAPABILITIES
+from whatsapp.errors import Reason
+from whatsapp.models import Number
+from whatsapp.outgoing import Recipient, from_payload
+from whatsapp.providers import get_provider
+from whatsapp.providers.base import Account, NotSent, OutcomeUnknown, Refused
+
+log = logging.getLogger(__name__)
+
+PAGE = 80
+THREADS = 96
+LONGEST_RUN_SECONDS = 20.0
+
+_executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="send")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One attempt at one message, with all that sending needs, so that no query runs while we wait for the provider."""
+
+    message_id: UUID
+    conversation_id: UUID
+    attempt: int
+    type: str
+    payload: dict[str, Any]
+    quoted_message_id: str
+    recipient: Recipient
+    template_category: str
+    source: str
+
+
+# One dispatcher at a time claims for a number (advisory lock), so that two cannot take two messages of one conversation
+# and swap them; what another one is still sending keeps the rest of its conversation waiting for the same reason.
+_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('dispatch:' || %s, 0))"
+_CLAIM = """
+WITH due AS (
+    SELECT m.id
+    FROM crm_message m
+    WHERE m.number_id = %(number)s AND m.status = 'queued' AND m.next_attempt_at <= statement_timestamp()
+      AND NOT EXISTS (
+          SELECT FROM crm_message busy
+          WHERE busy.conversation_id = m.conversation_id AND busy.status = 'sending' AND busy.lease_expires_at > statement_timestamp()
+      )
+    ORDER BY m.priority, m.next_attempt_at, m.id
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE crm_message m
+    SET status = 'sending', attempt = m.attempt + 1,
+        lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s)
+    FROM due WHERE m.id = due.id
+    RETURNING m.id, m.conversation_id, m.attempt, m.type, m.payload, m.quoted_message_id, m.source, m.priority, m.sent_at
+)
+SELECT c.id, c.conversation_id, c.attempt, c.type, c.payload, c.quoted_message_id, c.source, contact.phone,
+       (SELECT i.address FROM crm_identity i WHERE i.contact_id = contact.id AND i.kind = %(bsuid)s LIMIT 1)
+FROM claimed c
+JOIN crm_conversation conversation ON conversation.id = c.conversation_id
+JOIN crm_contact contact ON contact.id = conversation.contact_id
+ORDER BY c.priority, c.sent_at, c.id
+"""
+_POSTPONE = """
+UPDATE crm_message m
+SET status = 'queued', attempt = m.attempt - 1, lease_expires_at = NULL,
+    next_attempt_at = statement_timestamp() + make_interval(secs => p.wait)
+FROM unnest(%s::uuid[], %s::float8[]) AS p (id, wait)
+WHERE m.id = p.id
+"""
+
+
+def dispatch(*, tenant_id: UUID, number_id: UUID) -> int:
+    """Send everything that is due on one number, page by page; returns how many were tried.
+
+    Safe to run any number of times at once. Stops after a while so that other numbers get their turn; the sweep goes on.
+    """
+    sent, until = 0, time.monotonic() + LONGEST_RUN_SECONDS
+    while time.monotonic() < until:
+        page, number, wait = _claim(tenant_id, number_id)
+        if number is None:
+            break
+        if page:
+            _send_page(tenant_id, number, page)
+            sent += len(page)
+        elif wait and wait < 1.0:
+            time.sleep(wait)
+        else:
+            break
+    return sent
+
+
+def _claim(tenant_id: UUID, number_id: UUID) -> tuple[list[Claimed], Number | None, float]:
+    """(the page, its number, seconds until the pace allows more). No number: it may not send, or another one claims."""
+    with tenant_transaction(tenant_id), connection.cursor() as cursor:
+        number = Number.objects.defer(None).filter(pk=number_id).first()
+        if number is None or not number.can_send:
+            return [], None, 0
+        cursor.execute(_LOCK, [str(number_id)])
+        if not cursor.fetchone()[0]:
+            return [], number, 0.02
+        capabilities = CAPABILITIES[number.provider]
+        per_second = capabilities.pace(coexistence=number.is_coexistence, throughput=number.sends_per_second)
+        granted, wait = pace.take(number.pk, per_second=per_second, wanted=PAGE)
+        if not granted:
+            return [], number, wait
+        cursor.execute(
+            _CLAIM,
+            {"number": number.pk, "limit": granted, "lease": settings.SEND_LEASE_SECONDS, "bsuid": IdentityKind.BSUID},
+        )
+        rows = cursor.fetchall()
+        pace.give_back(number.pk, granted - len(rows))
+        page = [_claimed(row, tenant_id) for row in rows]
+        if capabilities.pair_pace and page:
+            page = _within_pair_pace(cursor, page, capabilities.pair_pace)
+        # Nothing due, or all of it postponed: another round may still find what a neighbour's lock hid.
+        return page, number, 0
+
+
+def _within_pair_pace(cursor: Any, page: list[Claimed], pair: Any) -> list[Claimed]:
+    waits = pace.take_pairs([claimed.conversation_id for claimed in page], seconds=pair.seconds, burst=pair.burst)
+    late = [(claimed.message_id, wait) for claimed, wait in zip(page, waits, strict=True) if wait]
+    if late:
+        cursor.execute(_POSTPONE, [[message_id for message_id, _ in late], [wait for _, wait in late]])
+    return [claimed for claimed, wait in zip(page, waits, strict=True) if not wait]
+
+
+def _claimed(row: tuple[Any, ...], tenant_id: UUID) -> Claimed:
+    message_id, conversation_id, attempt, type_, payload, quoted, source, phone, bsuid = row
+    field = Message._meta.get_field("payload")
+    content = field._decode(unseal(bytes(payload), purpose=field.purpose, tenant_id=tenant_id))  # type: ignore[union-attr]
+    return Claimed(
+        message_id=message_id,
+        conversation_id=conversation_id,
+        attempt=attempt,
+        type=type_,
+        payload=content,
+        quoted_message_id=quoted,
+        recipient=Recipient(phone=phone or None, bsuid=bsuid),
+        template_category=content.get("category", "") if type_ == "template" else "",
+        source=source,
+    )
+
+
+def _send_page(tenant_id: UUID, number: Number, page: list[Claimed]) -> None:
+    """Conversations at the same time, the messages of one conversation one after the other."""
+    account = number.account()
+    in_order = sorted(page, key=lambda claimed: claimed.conversation_id)  # stable: keeps the order within each
+    chains = [list(chain) for _, chain in groupby(in_order, key=lambda claimed: claimed.conversation_id)]
+    results = _executor.map(lambda chain: [_send(number.provider, account, claimed) for claimed in chain], chains)
+    settle(tenant_id=tenant_id, number=number, outcomes=_flat(results))
+
+
+def _flat(results: Iterable[list[Outcome]]) -> list[Outcome]:
+    return [outcome for chain in results for outcome in chain]
+
+
+def _send(provider: str, account: Account, claimed: Claimed) -> Outcome:
+    try:
+        accepted = get_provider(provider).send(
+            account,
+            recipient=claimed.recipient,
+            content=from_payload(claimed.type, claimed.payload),
+            reference=reference(claimed.message_id, claimed.attempt),
+            quoted_id=claimed.quoted_message_id or None,
+        )
+    except Refused as refusal:
+        return Outcome.refused(claimed, refusal.reason, refusal.code, refusal.detail, refusal.retry_after)
+    except NotSent as failure:
+        return Outcome.refused(claimed, Reason.UNREACHABLE, None, str(failure), failure.retry_after)
+    except OutcomeUnknown as doubt:
+        return Outcome.unknown(claimed, str(doubt))
+    except Exception as error:
+        # Not foreseen, so we cannot say whether it was written: the careful reading is that it was.
+        log.exception("send failed unexpectedly", extra={"message_id": str(claimed.message_id)})
+        return Outcome.unknown(claimed, type(error).__name__)
+    return Outcome.accepted(claimed, accepted)

@@ -1,0 +1,145 @@
+"""Writing down how a page of sends ended: one UPDATE, each row under the attempt it answers."""
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connection
+
+from crm import live
+from crm.inbound import statuses
+from crm.models import MessageStatus
+from crm.outbound import pace
+from tenants import counters
+from tenants.alerts import raise_alert
+from tenants.context import tenant_transaction
+from tenants.models import Severity
+from whatsapp.errors import Handling, Reason, Scope, handling
+from whatsapp.models import Number
+from whatsapp.providers.base import Accepted
+
+
+if TYPE_CHECKING:
+    from crm.outbound.dispatching import Claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended. `wait` is None when there is no next try."""
+
+    message_id: UUID
+    conversation_id: UUID
+    attempt: int
+    status: MessageStatus
+    provider_message_id: str | None = None
+    reason: str = ""
+    code: int | None = None
+    detail: str = ""
+    wait: float | None = None
+    handling: Handling = Handling()
+
+    @classmethod
+    def accepted(cls, claimed: "Claimed", answer: Accepted) -> "Outcome":
+        return cls(
+            claimed.message_id, claimed.conversation_id, claimed.attempt, MessageStatus.ACCEPTED, answer.message_id
+        )
+
+    @classmethod
+    def unknown(cls, claimed: "Claimed", detail: str) -> "Outcome":
+        return cls(claimed.message_id, claimed.conversation_id, claimed.attempt, MessageStatus.UNKNOWN, detail=detail)
+
+    @classmethod
+    def refused(
+        cls, claimed: "Claimed", reason: Reason, code: int | None, detail: str, retry_after: float | None
+    ) -> "Outcome":
+        what = handling(reason)
+        again = what.retries_after(claimed.attempt)
+        wait = what.delay(claimed.attempt, retry_after) * random.uniform(1.0, 1.25) if again else None  # noqa: S311
+        return cls(
+            claimed.message_id,
+            claimed.conversation_id,
+            claimed.attempt,
+            MessageStatus.QUEUED if again else MessageStatus.FAILED,
+            reason=reason,
+            code=code,
+            detail=detail,
+            wait=wait,
+            handling=what,
+        )
+
+
+# `attempt` and `status` guard it: a late answer to an old attempt, or one that a webhook has overtaken, changes nothing.
+_SETTLE = """
+UPDATE crm_message m
+SET status = o.status,
+    provider_message_id = COALESCE(m.provider_message_id, o.provider_message_id),
+    accepted_at = CASE WHEN o.status = 'accepted' THEN statement_timestamp() ELSE m.accepted_at END,
+    failed_at = CASE WHEN o.status = 'failed' THEN statement_timestamp() ELSE m.failed_at END,
+    unknown_at = CASE WHEN o.status = 'unknown' THEN statement_timestamp() ELSE NULL END,
+    next_attempt_at = statement_timestamp() + make_interval(secs => o.wait),
+    lease_expires_at = CASE WHEN o.status = 'unknown' THEN m.lease_expires_at ELSE NULL END,
+    error_reason = o.reason, error_code = o.code, error_detail = o.detail
+FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::float8[])
+     AS o (id, attempt, status, provider_message_id, reason, code, detail, wait)
+WHERE m.id = o.id AND m.attempt = o.attempt AND m.status IN ('sending', 'unknown')
+RETURNING m.id
+"""
+_OPT_OUT = """
+UPDATE crm_contact SET marketing_stopped = true, marketing_preference_at = statement_timestamp()
+WHERE NOT marketing_stopped AND id IN (SELECT contact_id FROM crm_conversation WHERE id = ANY(%s))
+"""
+_AUDIENCES = "SELECT id, queue_id, assignee_id FROM crm_conversation WHERE id = ANY(%s)"
+
+
+def settle(*, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
+    """Record the outcomes of a page, and what they mean for the number and the people. Idempotent."""
+    if not outcomes:
+        return
+    outcomes = sorted(outcomes, key=lambda outcome: outcome.message_id)  # one lock order for all
+    with tenant_transaction(tenant_id), connection.cursor() as cursor:
+        cursor.execute(_SETTLE, _columns(outcomes))
+        wamids = [outcome.provider_message_id for outcome in outcomes if outcome.provider_message_id]
+        # A status may have come before we knew the id it is about.
+        statuses.match_parked(cursor, number_id=number.pk, provider_message_ids=wamids)
+        _act_on_refusals(cursor, tenant_id, number, outcomes)
+        cursor.execute(_AUDIENCES, [list({outcome.conversation_id for outcome in outcomes})])
+        live.publish(tenant_id, [live.Change(row[0], (row[1],), (row[2],)) for row in cursor.fetchall()])
+    for outcome in outcomes:
+        counters.count("sends_total", outcome=outcome.status.value)
+
+
+def _columns(outcomes: list[Outcome]) -> list[list[Any]]:
+    return [
+        [outcome.message_id for outcome in outcomes],
+        [outcome.attempt for outcome in outcomes],
+        [outcome.status.value for outcome in outcomes],
+        [outcome.provider_message_id for outcome in outcomes],
+        [outcome.reason for outcome in outcomes],
+        [outcome.code for outcome in outcomes],
+        [outcome.detail[:500] for outcome in outcomes],
+        [outcome.wait for outcome in outcomes],
+    ]
+
+
+def _act_on_refusals(cursor: Any, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
+    opted_out = [outcome.conversation_id for outcome in outcomes if outcome.handling.suppresses_marketing]
+    if opted_out:
+        cursor.execute(_OPT_OUT, [opted_out])
+    pausing = next((outcome for outcome in outcomes if outcome.handling.pauses_number), None)
+    if pausing:
+        Number.objects.filter(pk=number.pk, paused_reason="").update(paused_reason=pausing.reason)
+        raise_alert(
+            tenant_id=tenant_id,
+            kind="number-paused",
+            subject=str(number.pk),
+            severity=Severity.CRITICAL,
+            facts={"number": number.alias, "reason": pausing.reason, "code": pausing.code},
+        )
+    slow = [
+        outcome.wait
+        for outcome in outcomes
+        if outcome.wait and outcome.handling.scope is Scope.NUMBER and not outcome.handling.pauses_number
+    ]
+    if slow:
+        pace.hold(number.pk, seconds=max(slow))

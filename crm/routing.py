@@ -1,0 +1,136 @@
+"""Who answers a conversation, and whether it is open. Every change leaves an activity line and tells the open pages."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from crm import live
+from crm.models import Activity, ActivityKind, Conversation, ConversationStatus, Episode
+from tenants.models import Membership, Queue
+
+
+class CannotRoute(Exception):
+    """The conversation cannot go there; `explanation` is for the person who asked."""
+
+    def __init__(self, explanation: Any) -> None:
+        super().__init__(str(explanation))
+        self.explanation = explanation
+
+
+def assign(*, conversation: Conversation, assignee: Membership | None, actor: Membership | None, now: datetime) -> None:
+    """Make `assignee` the owner, or nobody. Assigning whom it has already changes nothing.
+
+    Raises CannotRoute when the person may not see the conversation's queue or is no longer active.
+    """
+    if conversation.assignee_id == (assignee.pk if assignee else None):
+        return
+    if assignee and not _may_answer(assignee, conversation.queue_id):
+        raise CannotRoute(_("%(person)s is not in this queue. Transfer the conversation first.") % {"person": assignee})
+    before = _change_before(conversation)
+    conversation.assignee = assignee
+    conversation.save(update_fields=["assignee"])
+    kind = ActivityKind.ASSIGNED if assignee else ActivityKind.UNASSIGNED
+    _note(conversation, kind, actor, now, assignee=str(assignee) if assignee else "")
+    _tell(conversation, before)
+
+
+def transfer(
+    *,
+    conversation: Conversation,
+    queue: Queue,
+    assignee: Membership | None = None,
+    actor: Membership | None,
+    now: datetime,
+) -> None:
+    """Hand it to another queue, and there to `assignee` or to nobody yet. Raises CannotRoute as `assign` does."""
+    if assignee and not _may_answer(assignee, queue.pk):
+        raise CannotRoute(_("%(person)s is not in the queue %(queue)s.") % {"person": assignee, "queue": queue})
+    if conversation.queue_id == queue.pk and conversation.assignee_id == (assignee.pk if assignee else None):
+        return
+    before = _change_before(conversation)
+    conversation.queue, conversation.assignee = queue, assignee
+    conversation.save(update_fields=["queue", "assignee"])
+    _note(
+        conversation, ActivityKind.TRANSFERRED, actor, now, queue=queue.name, assignee=str(assignee) if assignee else ""
+    )
+    _tell(conversation, before)
+
+
+def close(*, conversation: Conversation, actor: Membership | None, now: datetime) -> None:
+    """End the present episode; the customer's next message opens a new one. Closing twice changes nothing."""
+    changed = Conversation.objects.filter(pk=conversation.pk).exclude(status=ConversationStatus.CLOSED)
+    if not changed.update(status=ConversationStatus.CLOSED, waiting_since=None, unread_count=0, snoozed_until=None):
+        return
+    conversation.refresh_from_db(fields=["status", "waiting_since", "unread_count", "snoozed_until"])
+    Episode.objects.filter(conversation=conversation, closed_at=None).update(closed_at=now, closed_by=actor)
+    _note(conversation, ActivityKind.CLOSED, actor, now)
+    _tell(conversation)
+
+
+def reopen(*, conversation: Conversation, actor: Membership | None, now: datetime) -> None:
+    """Open a closed or snoozed conversation again, as a new episode if the last one had ended."""
+    _open(conversation, ActivityKind.REOPENED, actor, now)
+
+
+def snooze(*, conversation: Conversation, until: datetime, actor: Membership | None, now: datetime) -> None:
+    """Put it aside until a moment; the customer's next message brings it back at once. Raises CannotRoute for the past."""
+    if until <= now:
+        raise CannotRoute(_("Choose a moment in the future."))
+    conversation.status, conversation.snoozed_until = ConversationStatus.SNOOZED, until
+    conversation.save(update_fields=["status", "snoozed_until"])
+    _note(conversation, ActivityKind.SNOOZED, actor, now, until=until.isoformat())
+    _tell(conversation)
+
+
+def wake(*, conversation: Conversation, now: datetime) -> None:
+    """Bring back a conversation whose snooze is over."""
+    _open(conversation, ActivityKind.WOKEN, None, now)
+
+
+def mark_read(*, conversation: Conversation, now: datetime) -> None:
+    """Our side has seen everything up to now."""
+    if Conversation.objects.filter(pk=conversation.pk, unread_count__gt=0).update(unread_count=0):
+        conversation.unread_count = 0
+        _tell(conversation)
+
+
+def _open(conversation: Conversation, kind: ActivityKind, actor: Membership | None, now: datetime) -> None:
+    changed = Conversation.objects.filter(pk=conversation.pk).exclude(status=ConversationStatus.OPEN)
+    if not changed.update(status=ConversationStatus.OPEN, snoozed_until=None):
+        return
+    conversation.refresh_from_db(fields=["status", "snoozed_until"])
+    if not Episode.objects.filter(conversation=conversation, closed_at=None).exists():
+        Episode.objects.create(
+            tenant_id=conversation.tenant_id,
+            conversation=conversation,
+            queue_id=conversation.queue_id,
+            opened_at=now,
+            opened_by_customer=False,
+        )
+    _note(conversation, kind, actor, now)
+    _tell(conversation)
+
+
+def _may_answer(membership: Membership, queue_id: Any) -> bool:
+    return membership.is_active and (
+        membership.sees_everything or membership.queue_members.filter(queue_id=queue_id).exists()
+    )
+
+
+def _note(
+    conversation: Conversation, kind: ActivityKind, actor: Membership | None, now: datetime, **facts: str
+) -> None:
+    Activity.objects.create(
+        tenant_id=conversation.tenant_id, conversation=conversation, kind=kind, actor=actor, facts=facts, at=now
+    )
+
+
+def _change_before(conversation: Conversation) -> live.Change:
+    return live.Change(conversation.pk, (conversation.queue_id,), (conversation.assignee_id,))
+
+
+def _tell(conversation: Conversation, before: live.Change | None = None) -> None:
+    queues = (conversation.queue_id, *(before.queue_ids if before else ()))
+    assignees = (conversation.assignee_id, *(before.assignee_ids if before else ()))
+    live.publish(conversation.tenant_id, [live.Change(conversation.pk, queues, assignees)])

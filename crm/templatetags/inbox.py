@@ -1,0 +1,155 @@
+"""Moments, spans and states of the inbox in words and shapes; `{% load inbox %}`."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from crm.models import Conversation
+from crm.views.counting import Counters
+from crm.views.filters import Filters, Mode
+from whatsapp.capabilities import CAPABILITIES
+from whatsapp.models import Number
+from whatsapp.window import Panes, Window
+
+register = template.Library()
+
+
+@register.filter
+def window_at(conversation: Conversation, now: datetime) -> Window | None:
+    """The conversation's window at this moment; None where the provider knows no window."""
+    return conversation.window(now) if CAPABILITIES[conversation.number.provider].has_window else None
+
+
+@register.filter
+def panes(window: Window, count: int) -> Panes:
+    return window.panes(count)
+
+
+@register.filter
+def span(length: timedelta) -> str:
+    """“11 h 20 min”, “38 min”, “3 d 4 h”: rounded down, so that nobody counts on more than there is."""
+    minutes = int(length.total_seconds()) // 60
+    days, hours, rest = minutes // 1440, minutes // 60, minutes % 60
+    if days >= 2:
+        return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours % 24}
+    if hours and rest:
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": rest}
+    if hours:
+        return _("%(hours)d h") % {"hours": hours}
+    return _("%(minutes)d min") % {"minutes": minutes} if minutes else _("less than 1 min")
+
+
+@register.filter
+def span_short(length: timedelta) -> str:
+    """“11 h 20”, for a row."""
+    hours, minutes = divmod(int(length.total_seconds()) // 60, 60)
+    return f"{hours} h {minutes:02}" if hours else span(length)
+
+
+@register.filter
+def since(moment: datetime | None, now: datetime) -> timedelta:
+    return max(now - moment, timedelta(0)) if moment else timedelta(0)
+
+
+@register.filter
+def row_time(moment: datetime | None, now: datetime) -> str:
+    """“now”, “5 min”, “08:52”, “yesterday”, “Sat”, “12 Aug”: as short as it stays clear."""
+    if moment is None:
+        return ""
+    age = now - moment
+    if age < timedelta(minutes=1):
+        return _("now")
+    if age < timedelta(hours=1):
+        return _("%(minutes)d min") % {"minutes": age // timedelta(minutes=1)}
+    here, today = timezone.localtime(moment), timezone.localdate(now)
+    days = (today - here.date()).days
+    if days == 0:
+        return f"{here:%H:%M}"
+    if days == 1:
+        return _("yesterday")
+    if days < 7:
+        return date_format(here, "D").lower()
+    return date_format(here, _("j M")).lower() if days < 300 else date_format(here, "SHORT_DATE_FORMAT")
+
+
+@register.filter
+def day_title(day: date, now: datetime) -> str:
+    """“Today, Monday 24 November”, “Yesterday, …”, then without the word, then with the year."""
+    days = (timezone.localdate(now) - day).days
+    written = date_format(day, _("l j F")) if days < 300 else date_format(day, _("l j F Y"))
+    if days == 0:
+        return _("Today, %(day)s") % {"day": written.lower()}
+    if days == 1:
+        return _("Yesterday, %(day)s") % {"day": written.lower()}
+    return written[:1].upper() + written[1:].lower()
+
+
+@register.filter
+def clock_time(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%H:%M}"
+
+
+@register.filter
+def moment_in_words(moment: datetime, now: datetime) -> str:
+    """“today 20:34”, “tomorrow 09:00”, “Saturday 22 Nov 14:00”."""
+    here = timezone.localtime(moment)
+    days = (here.date() - timezone.localdate(now)).days
+    named = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}.get(days)
+    return f"{named or date_format(here, _('D j M')).lower()} {here:%H:%M}"
+
+
+@register.filter
+def tone(thing: Any) -> int:
+    """1–8: the colour of one of our numbers, the same for ever and always beside its name."""
+    return thing.id.int % 8 + 1
+
+
+@register.filter
+def known_by(number: Number) -> str:
+    return number.alias or number.display_number
+
+
+@register.filter
+def capped(count: int, most: int = 999) -> str:
+    return f"{most}+" if count > most else str(count)
+
+
+@register.filter
+def unread_words(count: int) -> str:
+    return ngettext("%(count)d unread", "%(count)d unread", count) % {"count": count}
+
+
+@register.filter
+def count_of(counters: Counters, section: str) -> str:
+    return capped(getattr(counters, section))
+
+
+@register.filter
+def unlocalised(number: float) -> str:
+    return repr(number)
+
+
+@register.simple_tag
+def get_mode_tabs(filters: Filters, counters: Counters) -> list[dict[str, Any]]:
+    """The work modes as tabs, each with its count and the address that keeps the other filters."""
+    shown = (
+        (Mode.ANSWER, _("To answer"), counters.answer, "unread"),
+        (Mode.SOON, _("Running out"), counters.soon, "warn"),
+        (Mode.TRIAGE, _("Triage"), counters.triage, ""),
+        (Mode.ALL, _("All"), counters.all, ""),
+    )
+    return [
+        {
+            "name": name,
+            "count": count,
+            "kind": kind,
+            "is_here": filters.mode == mode,
+            "query": filters.in_mode(mode).query,
+        }
+        for mode, name, count, kind in shown
+    ]

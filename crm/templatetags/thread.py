@@ -1,0 +1,168 @@
+"""What a message, an activity line and an episode show; `{% load thread %}`."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.translation import gettext as _
+
+from crm.explanations import sentence
+from crm.models import Activity, ActivityKind, Attachment, Episode, Message, MessageStatus
+from crm.templatetags.inbox import moment_in_words, span
+from crm.views.log import Bubble
+from whatsapp import phones
+
+register = template.Library()
+
+
+@register.filter
+def element_id(message: Message) -> str:
+    """Ours carry the id their form gave them, so that the server's bubble replaces the one the page showed at once."""
+    return f"message-{message.client_id or message.pk}"
+
+
+_TICKS = {
+    MessageStatus.QUEUED: ("queued", "clock"),
+    MessageStatus.SENDING: ("queued", "clock"),
+    MessageStatus.UNKNOWN: ("unknown", "question"),
+    MessageStatus.ACCEPTED: ("accepted", "tick"),
+    MessageStatus.SENT: ("accepted", "tick"),
+    MessageStatus.DELIVERED: ("delivered", "ticks"),
+    MessageStatus.READ: ("read", "ticks-read"),
+    MessageStatus.PLAYED: ("read", "ticks-read"),
+    MessageStatus.FAILED: ("failed", "alert-circle"),
+}
+
+
+@register.inclusion_tag("crm/inbox/_tick.html")
+def tick(message: Message) -> dict[str, Any]:
+    """How far a message of ours got: shape first, colour second, and the word for those who hear it."""
+    state, drawing = _TICKS.get(message.status, ("queued", "clock"))
+    return {"state": state, "drawing": drawing, "word": message.get_status_display()}
+
+
+# Icon and name of what is not text; the name is what a row and a quote say of it.
+_KINDS = {
+    "image": ("image", lambda: _("Photo")),
+    "video": ("video", lambda: _("Video")),
+    "audio": ("mic", lambda: _("Audio")),
+    "voice": ("mic", lambda: _("Voice message")),
+    "document": ("file", lambda: _("Document")),
+    "sticker": ("smile", lambda: _("Sticker")),
+    "location": ("pin", lambda: _("Location")),
+    "contacts": ("user", lambda: _("Contact")),
+    "order": ("cart", lambda: _("Order from the catalogue")),
+    "interactive": ("reply", lambda: _("Answer")),
+    "button": ("reply", lambda: _("Button")),
+    "template": ("template", lambda: _("Template")),
+    "reaction": ("smile", lambda: _("Reaction")),
+    "poll": ("poll", lambda: _("Poll")),
+    "system": ("info", lambda: _("Notice from WhatsApp")),
+    "revoked": ("trash", lambda: _("Deleted message")),
+}
+_UNKNOWN_KIND = ("poll", lambda: _("Message WhatsApp does not hand on"))
+
+
+@register.filter
+def kind_icon(kind: str) -> str:
+    return _KINDS.get(kind, _UNKNOWN_KIND)[0]
+
+
+@register.filter
+def kind_name(kind: str) -> str:
+    return _KINDS.get(kind, _UNKNOWN_KIND)[1]()
+
+
+@register.filter
+def preview(message: Message) -> str:
+    """One line of it, for a row or a quote; what has no words is named."""
+    return " ".join(message.text.split()) or kind_name(message.type)
+
+
+@register.filter
+def failure(message: Message) -> str:
+    """Why it did not go out, in plain words."""
+    return str(sentence(message.error_reason))
+
+
+_WORDS = frozenset({"text", "button", "interactive", "template", "reaction"})
+_FILES = frozenset({"image", "video", "audio", "document", "sticker"})
+_OWN_LOOK = frozenset({"location", "contacts", "order", "system", "revoked"})
+
+
+@register.filter
+def content_kind(item: Bubble) -> str:
+    """Which branch of `_content.html` shows it; what we do not know is named as such, with its words if it has any."""
+    kind = item.message.type
+    if kind in _WORDS and item.message.text:
+        return "text"
+    if kind in _FILES:
+        return "file"
+    return kind if kind in _OWN_LOOK else "unsupported"
+
+
+@register.filter
+def file_kind(item: Bubble) -> str:
+    is_voice = item.attachment.is_voice if item.attachment else False
+    return "voice" if item.message.type == "audio" and is_voice else item.message.type
+
+
+@register.filter
+def file_name(item: Bubble) -> str:
+    """The sender's name of the file, else what kind of file it is."""
+    return (item.attachment.filename if item.attachment else "") or kind_name(file_kind(item))
+
+
+@register.filter
+def file_word(attachment: Attachment | None) -> str:
+    """“PDF”, “XLSX”: at most four letters, for the little sheet of paper."""
+    name = attachment.filename if attachment else ""
+    ending = name.rpartition(".")[2] if "." in name else (attachment.mime_type if attachment else "").rpartition("/")[2]
+    return ending.upper() if 0 < len(ending) <= 4 and ending.isalnum() else ""
+
+
+@register.filter
+def phone(digits: str) -> str:
+    return phones.display(digits)
+
+
+_ACTIVITIES = {
+    ActivityKind.ASSIGNED: lambda: _("%(actor)s assigned it to %(assignee)s"),
+    ActivityKind.UNASSIGNED: lambda: _("%(actor)s released it"),
+    ActivityKind.TRANSFERRED: lambda: _("%(actor)s transferred it to %(queue)s"),
+    ActivityKind.CLOSED: lambda: _("%(actor)s closed the conversation"),
+    ActivityKind.REOPENED: lambda: _("%(actor)s reopened the conversation"),
+    ActivityKind.SNOOZED: lambda: _("%(actor)s put it aside until %(until)s"),
+    ActivityKind.WOKEN: lambda: _("It is back: the time put aside is over"),
+}
+
+
+@register.filter
+def activity_words(activity: Activity, now: datetime) -> str:
+    """“Ana closed the conversation”."""
+    sentence_of = _ACTIVITIES.get(ActivityKind(activity.kind))
+    if sentence_of is None:
+        return activity.get_kind_display()
+    facts = activity.facts
+    if activity.kind == ActivityKind.ASSIGNED and activity.actor and facts.get("assignee") == str(activity.actor):
+        return _("%(actor)s took it") % {"actor": activity.actor}
+    words = sentence_of() % {
+        "actor": activity.actor or _("Ventana"),
+        "assignee": facts.get("assignee", ""),
+        "queue": facts.get("queue", ""),
+        "until": _moment(facts.get("until", ""), now),
+    }
+    has_both = activity.kind == ActivityKind.TRANSFERRED and facts.get("assignee")
+    return f"{words} · {facts['assignee']}" if has_both else words
+
+
+@register.filter
+def length(episode: Episode) -> str:
+    return span(episode.closed_at - episode.opened_at) if episode.closed_at else ""
+
+
+def _moment(text: str, now: datetime) -> str:
+    try:
+        return moment_in_words(datetime.fromisoformat(text), now)
+    except ValueError:
+        return text

@@ -1,0 +1,31 @@
+from django.urls import path
+
+from crm.views import composing, handling, inbox, threads
+
+urlpatterns = [
+    path("", inbox.home, name="home"),
+    path("inbox/", inbox.index, name="inbox"),
+    path("inbox/changes/", inbox.changes, name="inbox-changes"),
+    path("inbox/<uuid:conversation_id>/", threads.show, name="conversation"),
+    path("conversations/<uuid:conversation_id>/messages/", composing.create, name="messages"),
+    path("conversations/<uuid:conversation_id>/messages/older/", threads.older, name="older-messages"),
+    path(
+        "conversations/<uuid:conversation_id>/template-messages/",
+        composing.create_from_template,
+        name="template-messages",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/retry/", composing.retry, name="message-retry"
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/outcome/",
+        composing.decide,
+        name="message-outcome",
+    ),
+    path("conversations/<uuid:conversation_id>/composer/", composing.show, name="composer"),
+    path("conversations/<uuid:conversation_id>/closure/", handling.closure, name="closure"),
+    path("conversations/<uuid:conversation_id>/snooze/", handling.snooze, name="snooze"),
+    path("conversations/<uuid:conversation_id>/assignment/", handling.assignment, name="assignment"),
+    path("conversations/<uuid:conversation_id>/transfer/", handling.transfer, name="transfer"),
+    path("conversations/<uuid:conversation_id>/reading/", handling.reading, name="reading"),
+]

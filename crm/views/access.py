@@ -1,0 +1,42 @@
+"""Who may come in. Another company's conversation, or one the member does not see, is simply not there."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, resolve_url
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect
+
+from crm.models import Conversation
+
+
+def member_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Send whoever is signed out to sign in. Answers are personal and differ for htmx, so nobody may store them."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.membership is None:
+            if request.htmx:
+                return HttpResponseClientRedirect(resolve_url("account_login"))
+            return redirect_to_login(request.get_full_path())
+        response = view(request, *args, **kwargs)
+        patch_vary_headers(response, ["HX-Request"])
+        patch_cache_control(response, private=True, no_store=True)
+        return response
+
+    return guarded
+
+
+def conversation_or_404(request: HttpRequest, conversation_id: UUID) -> Conversation:
+    """The conversation with what a row shows. Raises Http404 when this member may not see it."""
+    visible = Conversation.objects.visible_to(request.membership).for_rows()
+    return get_object_or_404(visible, pk=conversation_id)
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """htmx asks for a part of the page; going back in the history asks for all of it."""
+    return bool(request.htmx) and not request.htmx.history_restore_request

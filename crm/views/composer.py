@@ -1,0 +1,111 @@
+"""What stands under a thread: a box for text while the window is open, a choice of templates when it is closed."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, IntegerField, Value, When
+from django.http import QueryDict
+
+from crm.forms import MessageForm, TemplateMessageForm, templates_for
+from crm.models import Conversation, Message
+from whatsapp.capabilities import CAPABILITIES
+from whatsapp.models import Template, TemplateStatus
+
+TEXT, TEMPLATE = "text", "template"
+
+
+@dataclass(slots=True)
+class Composer:
+    """Everything `_composer.html` shows. `kind` is what can be written; `forced` that the window does not allow text."""
+
+    conversation: Conversation
+    kind: str
+    form: MessageForm | TemplateMessageForm
+    forced: bool = False
+    has_templates: bool = True
+    quoted: Message | None = None
+    templates: list[Template] = field(default_factory=list)
+    chosen: Template | None = None
+
+    @property
+    def writes(self) -> str:
+        """What the page tells the live refresh it has: `text`, `template`, or `forced` where nothing else is allowed."""
+        return "forced" if self.forced else self.kind
+
+    @property
+    def values(self) -> dict[str, str]:
+        return self.form.values if isinstance(self.form, TemplateMessageForm) else {}
+
+
+def kind_for(conversation: Conversation, *, now: datetime) -> str:
+    """Text where the number knows no window or it is open long enough; else templates only."""
+    if not CAPABILITIES[conversation.number.provider].has_window:
+        return TEXT
+    return TEXT if conversation.window(now).can_send_free_form else TEMPLATE
+
+
+def for_text(conversation: Conversation, form: MessageForm | None = None, *, quoted: str = "") -> Composer:
+    """The box for text, empty or with what was refused; `quoted` is a message's id."""
+    message = _message(conversation, form["quoted"].value() if form else quoted)
+    form = form or MessageForm(conversation=conversation, initial={"quoted": message.pk if message else ""})
+    has_templates = CAPABILITIES[conversation.number.provider].has_templates
+    return Composer(conversation, TEXT, form, quoted=message, has_templates=has_templates)
+
+
+def for_template(
+    conversation: Conversation, form: TemplateMessageForm | None = None, *, chosen: str = "", now: datetime
+) -> Composer:
+    """The choice of templates, those that can be sent from here first; `chosen` is a template's id."""
+    order = Case(When(status=TemplateStatus.APPROVED, then=Value(0)), default=Value(1), output_field=IntegerField())
+    templates = list(templates_for(conversation).order_by(order, "name", "language")[:200])
+    template = next((each for each in templates if str(each.pk) == chosen and can_send(each)), None)
+    template = template or next((each for each in templates if can_send(each)), None)
+    if form is None:
+        initial = {"template": template.pk if template else "", "var_1": _first_name(conversation)}
+        form = TemplateMessageForm(conversation=conversation, chosen=template, initial=initial)
+    forced = kind_for(conversation, now=now) == TEMPLATE
+    return Composer(conversation, TEMPLATE, form, forced=forced, templates=templates, chosen=template)
+
+
+def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) -> Composer:
+    """The composer an address asks for: `?template=` and `?write=template` choose templates, `?quote=` a message."""
+    chosen = query.get("template", "")
+    wants_template = chosen or query.get("write") == TEMPLATE
+    if wants_template or kind_for(conversation, now=now) == TEMPLATE:
+        return for_template(conversation, chosen=chosen, now=now)
+    return for_text(conversation, quoted=query.get("quote", ""))
+
+
+def can_send(template: Template) -> bool:
+    """Whether the chooser can fill it: approved, and variables only in the body (no file, no link to complete)."""
+    return template.is_approved and not any(_needs_more(part) for part in template.components)
+
+
+def _needs_more(part: Any) -> bool:
+    if not isinstance(part, dict):
+        return False
+    kind = str(part.get("type", "")).upper()
+    if kind == "HEADER":
+        return str(part.get("format", "TEXT")).upper() != "TEXT" or "{{" in str(part.get("text", ""))
+    if kind == "BUTTONS":
+        return any(
+            "{{" in str(button.get("url", "")) or str(button.get("type", "")).upper() in ("COPY_CODE", "FLOW", "OTP")
+            for button in part.get("buttons", ())
+            if isinstance(button, dict)
+        )
+    return kind not in ("BODY", "FOOTER")
+
+
+def _message(conversation: Conversation, id: Any) -> Message | None:
+    try:
+        key = UUID(str(id))
+    except ValueError:
+        return None
+    return Message.objects.filter(conversation=conversation, pk=key).select_related("author__user").first()
+
+
+def _first_name(conversation: Conversation) -> str:
+    contact = conversation.contact
+    return (contact.name or contact.profile_name).split(" ")[0]

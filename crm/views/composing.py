@@ -1,0 +1,111 @@
+"""Writing to the customer: a text, a template, a second try. Every answer is the bubble, or the form with the reason."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from crm import outbound
+from crm.forms import MessageForm, TemplateMessageForm
+from crm.models import Conversation, Message, Source
+from crm.views import composer, log
+from crm.views.access import conversation_or_404, member_required, wants_fragment
+from crm.views.composer import Composer
+from crm.views.page import list_context, thread_context
+from crm.views.telling import changed, told
+from tenants import clock
+
+
+@member_required
+@require_POST
+def create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Send a text."""
+    conversation = conversation_or_404(request, conversation_id)
+    form = MessageForm(request.POST, conversation=conversation)
+    return _sent(request, conversation, form, composer.for_text(conversation, form))
+
+
+@member_required
+@require_POST
+def create_from_template(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Send a template, which also opens a closed conversation by our side."""
+    conversation = conversation_or_404(request, conversation_id)
+    chosen = request.POST.get("template", "")
+    now = clock.now()
+    template = composer.for_template(conversation, chosen=chosen, now=now).chosen
+    form = TemplateMessageForm(request.POST, conversation=conversation, chosen=template)
+    return _sent(request, conversation, form, composer.for_template(conversation, form, chosen=chosen, now=now))
+
+
+@member_required
+@require_GET
+def show(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """The composer alone, as the address asks for it (`?template=`, `?write=template`, `?quote=`)."""
+    conversation, now = conversation_or_404(request, conversation_id), clock.now()
+    asked = composer.asked_for(conversation, request.GET, now=now)
+    return render(request, "crm/inbox/_composer.html", {"composer": asked, "conversation": conversation, "now": now})
+
+
+@member_required
+@require_POST
+def retry(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """Try a failed message again."""
+    message = _message_or_404(request, conversation_id, message_id)
+    try:
+        outbound.retry(message=message, actor=request.membership, now=clock.now())
+    except outbound.CannotSend as refusal:
+        return told(request, message.conversation, refusal.explanation, kind="fail")
+    return told(request, message.conversation)
+
+
+@member_required
+@require_POST
+def decide(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """Settle a message of which nobody knows whether it arrived: send it again, or leave it as it is."""
+    message = _message_or_404(request, conversation_id, message_id)
+    resend = request.POST.get("decision") == "resend"
+    try:
+        outbound.decide_unknown(message=message, resend=resend, actor=request.membership, now=clock.now())
+    except outbound.CannotSend as refusal:
+        return told(request, message.conversation, refusal.explanation, kind="fail")
+    return told(request, message.conversation)
+
+
+def _sent(
+    request: HttpRequest, conversation: Conversation, form: MessageForm | TemplateMessageForm, shown: Composer
+) -> HttpResponse:
+    if not form.is_valid():
+        return _refused(request, conversation, shown)
+    try:
+        message = outbound.compose(
+            conversation=conversation,
+            author=request.membership,
+            source=Source.AGENT,
+            now=clock.now(),
+            **form.content(),
+        )
+    except outbound.CannotSend as refusal:
+        form.add_error(None, refusal.explanation)
+        return _refused(request, conversation, shown)
+    if not wants_fragment(request):
+        return redirect("conversation", conversation.pk)
+    message = Message.objects.select_related("author__user").get(pk=message.pk)
+    context = {"item": log.bubble(message), "conversation": conversation, "me": request.membership}
+    response = render(request, "crm/inbox/_message.html", context, status=201)
+    return changed(response, conversation.pk)
+
+
+def _refused(request: HttpRequest, conversation: Conversation, shown: Composer) -> HttpResponse:
+    now = clock.now()
+    context = {"conversation": conversation, "now": now}
+    if not wants_fragment(request):
+        context = list_context(request, now=now) | thread_context(request, conversation, now=now)
+        return render(request, "crm/inbox/inbox.html", context | {"composer": shown}, status=422)
+    return render(request, "crm/inbox/_composer.html", context | {"composer": shown}, status=422)
+
+
+def _message_or_404(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Message:
+    conversation = conversation_or_404(request, conversation_id)
+    messages = Message.objects.filter(conversation=conversation).select_related("conversation__number")
+    return get_object_or_404(messages, pk=message_id)

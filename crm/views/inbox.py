@@ -1,0 +1,93 @@
+"""The inbox: the list beside the open conversation, and what changed on it since."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from crm.models import Conversation
+from crm.views import listing
+from crm.views.access import member_required, wants_fragment
+from crm.views.filters import Filters
+from crm.views.page import frame_context, list_context, thread_context
+from tenants import clock
+
+MOST_NAMED = 100
+
+
+@member_required
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    return redirect("inbox")
+
+
+@member_required
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    """The list alone; with htmx only the list, or only the rows below a cursor."""
+    context = list_context(request, now=clock.now())
+    if not wants_fragment(request):
+        return render(request, "crm/inbox/inbox.html", context)
+    if "after" in request.GET:
+        return render(request, "crm/inbox/_rows.html", context)
+    response = render(request, "crm/inbox/_list.html", context)
+    response["HX-Push-Url"] = _same_page(request, context["filters"])
+    return response
+
+
+@member_required
+@require_GET
+def changes(request: HttpRequest) -> HttpResponse:
+    """What `ids` look like now (without ids: the first page), the counters, and all of the open conversation.
+
+    The page puts each part where it has one with the same id; see live.js.
+    """
+    now, filters = clock.now(), Filters.of(request.GET)
+    asked = _ids(request.GET.get("ids", ""))
+    if asked:
+        rows = listing.rows_of(asked, filters, membership=request.membership, now=now)
+        present = {row.conversation.pk for row in rows}
+        gone = [id for id in asked if id not in present]
+    else:
+        rows, gone = listing.page(filters, membership=request.membership, now=now).rows, []
+    context = frame_context(request, filters, now=now) | {
+        "rows": rows,
+        "gone": gone,
+        "sections": listing.sections(filters, membership=request.membership, now=now),
+    }
+    opened = next(iter(_ids(request.GET.get("open", ""))), None)
+    if opened and (not asked or opened in asked):
+        context |= _opened(request, opened, now=now)
+    return render(request, "crm/inbox/_changes.html", context)
+
+
+def _opened(request: HttpRequest, conversation_id: UUID, *, now: datetime) -> dict[str, Any]:
+    conversation = Conversation.objects.visible_to(request.membership).for_rows().filter(pk=conversation_id).first()
+    if conversation is None:
+        return {"lost": conversation_id}
+    context = thread_context(request, conversation, now=now)
+    # The window closed or opened while somebody looked: only then the composer gives way, never under a typing hand.
+    before, now_is = request.GET.get("writes", ""), context["composer"].writes
+    return context | {"composer_changed": (before == "text") == (now_is == "forced") and before != "template"}
+
+
+def _ids(text: str) -> list[UUID]:
+    found = []
+    for part in text.split(",")[:MOST_NAMED]:
+        try:
+            found.append(UUID(part))
+        except ValueError:
+            continue  # an address somebody mended by hand; the rest of it still counts
+    return found
+
+
+def _same_page(request: HttpRequest, filters: Filters) -> str:
+    """The address after the list was narrowed: the open conversation stays open."""
+    path = urlsplit(request.htmx.current_url or "").path
+    base = path if path.startswith(reverse("inbox")) else reverse("inbox")
+    return f"{base}?{filters.query}" if filters.query else base

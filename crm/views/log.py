@@ -1,0 +1,157 @@
+"""The thread as a person reads it: messages and activity lines in order of time, a line for each new day, and where
+the unread part begins. Everything a bubble shows is fetched for the whole page at once."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from crm.models import Activity, Attachment, Conversation, Direction, Message, Reaction
+
+PAGE = 50
+_MOST_ACTIVITIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """A message with all that its bubble shows. `begins` says that somebody else wrote the one above."""
+
+    message: Message
+    begins: bool
+    quoted: Message | None = None
+    attachment: Attachment | None = None
+    reactions: tuple[Reaction, ...] = ()
+    kind: str = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityLine:
+    activity: Activity
+    kind: str = "activity"
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    day: date
+    kind: str = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadLine:
+    count: int
+    kind: str = "unread"
+
+
+@dataclass(slots=True)
+class Log:
+    """One page of a thread, oldest on top. `older` is the cursor of the page above, empty at the beginning."""
+
+    items: list[Any] = field(default_factory=list)
+    older: str = ""
+
+
+def newest(conversation: Conversation, *, unread: int = 0) -> Log:
+    """The end of the thread; `unread` says how many inbound messages nobody has seen."""
+    return _log(conversation, before=None, unread=unread)
+
+
+def before(conversation: Conversation, cursor: str) -> Log:
+    """The page above `cursor` (of a Log's `older`), closed by the day line that the page below begins with."""
+    return _log(conversation, before=_read(cursor), unread=0)
+
+
+def bubble(message: Message) -> Bubble:
+    """One message alone, as an answer to the form that made or changed it."""
+    return _bubbles(message.conversation, [message])[0]
+
+
+def _log(conversation: Conversation, *, before: tuple[datetime, UUID] | None, unread: int) -> Log:
+    found = Message.objects.filter(conversation=conversation).select_related("author__user")
+    activities = Activity.objects.filter(conversation=conversation).select_related("actor__user")
+    if before:
+        moment, last = before
+        found = found.filter(Q(sent_at__lt=moment) | Q(id__lt=last), sent_at__lte=moment)
+        activities = activities.filter(at__lt=moment)
+    messages = list(found.order_by("-sent_at", "-id")[: PAGE + 1])
+    has_older = len(messages) > PAGE
+    messages = messages[:PAGE][::-1]
+    if has_older:
+        activities = activities.filter(at__gte=messages[0].sent_at)
+    lines = list(activities.order_by("-at")[:_MOST_ACTIVITIES])
+    log = Log(older=_write(messages[0]) if has_older else "")
+    log.items = _with_lines(_by_time(_bubbles(conversation, messages), lines), unread=unread)
+    if before and log.items and timezone.localdate(before[0]) != _last_day(log.items):
+        log.items.append(DayLine(timezone.localdate(before[0])))
+    return log
+
+
+def _bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]:
+    ids = {message.provider_message_id for message in messages if message.provider_message_id}
+    quotes = {message.quoted_message_id for message in messages if message.quoted_message_id}
+    reactions: dict[str, list[Reaction]] = {}
+    if ids:
+        for reaction in Reaction.objects.filter(number_id=conversation.number_id, target_message_id__in=ids):
+            if reaction.emoji:
+                reactions.setdefault(reaction.target_message_id, []).append(reaction)
+    quoted = {}
+    if quotes:
+        of_number = Message.objects.filter(number_id=conversation.number_id, conversation=conversation)
+        quoted = {
+            message.provider_message_id: message
+            for message in of_number.filter(provider_message_id__in=quotes).select_related("author__user")
+        }
+    attachments = {each.message_id: each for each in Attachment.objects.filter(message__in=messages)}
+    return [
+        Bubble(
+            message=message,
+            begins=_voice(message) != _voice(above) if above else True,
+            quoted=quoted.get(message.quoted_message_id),
+            attachment=attachments.get(message.pk),
+            reactions=tuple(reactions.get(message.provider_message_id or "", ())),
+        )
+        for above, message in zip([None, *messages], messages, strict=False)
+    ]
+
+
+def _voice(message: Message) -> tuple[str, str, UUID | None]:
+    return message.direction, message.source, message.author_id
+
+
+def _by_time(bubbles: list[Bubble], activities: list[Activity]) -> list[tuple[datetime, Any]]:
+    timed: list[tuple[datetime, Any]] = [(each.message.sent_at, each) for each in bubbles]
+    timed += [(activity.at, ActivityLine(activity)) for activity in activities]
+    return sorted(timed, key=lambda pair: pair[0])
+
+
+def _with_lines(timed: list[tuple[datetime, Any]], *, unread: int) -> list[Any]:
+    inbound = [item for _at, item in timed if item.kind == "message" and item.message.direction == Direction.INBOUND]
+    first_unread = inbound[-unread] if 0 < unread <= len(inbound) else None
+    items: list[Any] = []
+    day = None
+    for at, item in timed:
+        if timezone.localdate(at) != day:
+            day = timezone.localdate(at)
+            items.append(DayLine(day))
+        if item is first_unread:
+            items.append(UnreadLine(unread))
+        items.append(item)
+    return items
+
+
+def _last_day(items: list[Any]) -> date:
+    return next(item.day for item in reversed(items) if item.kind == "day")
+
+
+def _write(message: Message) -> str:
+    return f"{message.sent_at.isoformat()}~{message.pk}"
+
+
+def _read(cursor: str) -> tuple[datetime, UUID] | None:
+    try:
+        moment, last = cursor.split("~")
+        return datetime.fromisoformat(moment), UUID(last)
+    except ValueError:
+        return None

@@ -1,0 +1,71 @@
+"""What the parts of the inbox show: the list pane, the thread with its composer, and the panel beside it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+
+from crm.forms import colleagues
+from crm.models import Conversation, ConversationStatus, Episode
+from crm.views import composer, listing, log
+from crm.views.counting import counters
+from crm.views.filters import Filters
+from tenants.models import Queue
+from whatsapp.models import Number
+
+_OTHERS = 10
+_EPISODES = 6
+
+
+def list_context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
+    """What the list pane shows."""
+    filters = Filters.of(request.GET)
+    page = listing.page(filters, membership=request.membership, now=now, cursor=request.GET.get("after", ""))
+    return frame_context(request, filters, now=now) | {
+        "listing": page,
+        "queues": Queue.objects.all(),
+        "numbers": Number.objects.all(),
+        "colleagues": colleagues(),
+    }
+
+
+def frame_context(request: HttpRequest, filters: Filters, *, now: datetime) -> dict[str, Any]:
+    """What every part of the inbox needs: the moment, the filters, who looks, and how many wait."""
+    return {
+        "now": now,
+        "filters": filters,
+        "query": filters.query,
+        "me": request.membership,
+        "counters": counters(request.membership, filters, now=now),
+    }
+
+
+def thread_context(request: HttpRequest, conversation: Conversation, *, now: datetime) -> dict[str, Any]:
+    """What the thread, its head, the composer and the panel show."""
+    cursor = request.GET.get("before", "")
+    page = log.before(conversation, cursor) if cursor else log.newest(conversation, unread=conversation.unread_count)
+    return panel_context(conversation) | {
+        "all_queues": Queue.objects.all(),
+        "all_colleagues": colleagues(),
+        "conversation": conversation,
+        "log": page,
+        "is_older_page": bool(cursor),
+        "composer": composer.asked_for(conversation, request.GET, now=now),
+        "now": now,
+        "me": request.membership,
+    }
+
+
+def panel_context(conversation: Conversation) -> dict[str, Any]:
+    """What stands beside a thread: the person's addresses, earlier episodes, conversations with our other numbers."""
+    others = Conversation.objects.filter(contact_id=conversation.contact_id).exclude(pk=conversation.pk)
+    return {
+        "identities": conversation.contact.identities.order_by("created_at"),
+        "episodes": Episode.objects.filter(conversation=conversation)
+        .exclude(closed_at=None)
+        .select_related("closed_by__user")
+        .order_by("-opened_at")[:_EPISODES],
+        "others": others.select_related("number", "queue").order_by("-last_message_at")[:_OTHERS],
+        "is_closed": conversation.status == ConversationStatus.CLOSED,
+        "is_snoozed": conversation.status == ConversationStatus.SNOOZED,
+    }

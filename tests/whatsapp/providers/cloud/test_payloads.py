@@ -1,0 +1,95 @@
+import pytest
+
+from whatsapp.errors import Reason
+from whatsapp.outgoing import Outgoing, Reaction, Recipient, Template, Text
+from whatsapp.providers.base import Refused
+from whatsapp.providers.cloud.payloads import message, read_receipt
+
+ANA = Recipient(phone="51900555014")
+
+
+def test_a_text_with_our_reference():
+    assert message(recipient=ANA, content=Text(body="Hola"), reference="0190c0de.1.a1b2c3d4") == {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": "+51900555014",
+        "type": "text",
+        "text": {"body": "Hola", "preview_url": True},
+        "biz_opaque_callback_data": "0190c0de.1.a1b2c3d4",
+    }
+
+
+def test_a_quote():
+    body = message(recipient=ANA, content=Text(body="Sí"), quoted_id="wamid.THEIRS")
+
+    assert body["context"] == {"message_id": "wamid.THEIRS"}
+
+
+def test_a_template_sends_its_components_and_not_our_preview():
+    components = [{"type": "body", "parameters": [{"type": "text", "text": "Ana"}]}]
+
+    body = message(
+        recipient=ANA,
+        content=Template(
+            name="pedido", language="es_PE", category="UTILITY", components=components, preview="Hola Ana"
+        ),
+    )
+
+    assert body["template"] == {"name": "pedido", "language": {"code": "es_PE"}, "components": components}
+
+
+def test_a_template_without_parameters_has_no_components():
+    body = message(recipient=ANA, content=Template(name="hola", language="es"))
+
+    assert body["template"] == {"name": "hola", "language": {"code": "es"}}
+
+
+@pytest.mark.parametrize("emoji", ["👍", ""])
+def test_a_reaction_names_its_message_and_quotes_nothing(emoji):
+    body = message(recipient=ANA, content=Reaction(target_id="wamid.THEIRS", emoji=emoji), quoted_id="wamid.OTHER")
+
+    assert body["reaction"] == {"message_id": "wamid.THEIRS", "emoji": emoji}
+    assert "context" not in body
+
+
+def test_a_user_id_goes_where_user_ids_go():
+    body = message(recipient=Recipient(bsuid="PE.1349"), content=Text(body="Hola"))
+
+    assert body["recipient"] == "PE.1349"
+    assert "to" not in body
+
+
+def test_the_phone_is_taken_when_both_are_known():
+    body = message(recipient=Recipient(phone="51900555014", bsuid="PE.1349"), content=Text(body="Hola"))
+
+    assert body["to"] == "+51900555014"
+    assert "recipient" not in body
+
+
+def test_nobody_to_write_to_is_refused_before_any_call():
+    with pytest.raises(Refused) as refusal:
+        message(recipient=Recipient(), content=Text(body="Hola"))
+
+    assert refusal.value.reason is Reason.INVALID
+
+
+def test_a_kind_without_a_body_is_refused_before_any_call():
+    class Hologram(Outgoing):
+        type = "hologram"
+
+    with pytest.raises(Refused) as refusal:
+        message(recipient=ANA, content=Hologram())
+
+    assert refusal.value.reason is Reason.UNSUPPORTED
+
+
+def test_a_reference_that_meta_would_cut_is_a_bug():
+    with pytest.raises(ValueError, match="512"):
+        message(recipient=ANA, content=Text(body="Hola"), reference="r" * 513)
+
+
+def test_read_and_typing():
+    read = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.1"}
+
+    assert read_receipt(message_id="wamid.1") == read
+    assert read_receipt(message_id="wamid.1", typing=True) == {**read, "typing_indicator": {"type": "text"}}

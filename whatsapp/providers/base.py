@@ -1,0 +1,207 @@
+"""What every provider offers, whatever it speaks underneath.
+
+**How to add a provider**
+
+1. Describe it in `whatsapp.capabilities.CAPABILITIES`: what it can do is data, and nobody asks for its name.
+2. Give its error codes a table in `whatsapp.errors`.
+3. Make a package `whatsapp/providers/<name>/` with `client` (the only place that speaks HTTP), `payloads` (our content
+   into its requests), `webhook` (its callbacks into `whatsapp.events`) and, where it needs one, `codes`.
+4. Write the class that satisfies `Provider` in the package's `__init__` and register it in `PROVIDERS`.
+5. Add its case to the contract suite, `tests/whatsapp/providers/test_contract.py`, and make that pass.
+
+**What a send may end in.** Either an `Accepted`, or exactly one of three exceptions that mean different things for a
+message that must be neither lost nor doubled:
+
+- `Refused`: the provider said no. The message did not go; `handling(reason)` tells whether another try makes sense.
+- `NotSent`: nothing was written. The message did not go, and any later try is safe.
+- `OutcomeUnknown`: it was written and nobody knows. A new try may double it; wait for a status with our reference.
+
+No exception, log record or repr ever holds a token, a phone number or what was said.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from whatsapp.capabilities import Capabilities
+from whatsapp.errors import Reason
+from whatsapp.events import Happening, Person
+from whatsapp.outgoing import Outgoing, Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A number of ours at its provider, with everything that a call needs.
+
+    `number_id` and `business_id` are the provider's: phone_number_id and WABA id at Meta. `token` is the number's own;
+    it is never shown. `token` of another number must not be used in its place.
+    """
+
+    number_id: str
+    business_id: str = ""
+    token: str = field(default="", repr=False)
+    api_url: str = "https://graph.facebook.com"
+    api_version: str = "v25.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took the message, and nothing more: it may still fail. `recipient` is whom it found, worth storing.
+
+    `held`: kept back until the template's quality is known; statuses follow, or a failure does.
+    """
+
+    message_id: str
+    recipient: Person = Person()
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteNumber:
+    """One of our numbers as the provider describes it; words are the provider's, empty when it did not say."""
+
+    number_id: str
+    phone: str = ""  # digits
+    display_phone: str = ""
+    name: str = ""
+    status: str = ""
+    quality: str = ""
+    throughput: str = ""
+    messaging_limit: str = ""
+    verification: str = ""
+    name_status: str = ""
+    platform: str = ""
+    is_coexistent: bool = False
+    can_send: str = ""  # AVAILABLE | LIMITED | BLOCKED
+    obstacles: tuple[str, ...] = ()  # why it cannot, and what Meta suggests
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTemplate:
+    """A template as the provider holds it. `language` is written with an underscore (`pt_BR`), as for sending."""
+
+    template_id: str
+    name: str
+    language: str
+    status: str
+    category: str
+    components: list[dict[str, Any]] = field(default_factory=list)
+    quality: str = ""
+    rejected_reason: str = ""
+    parameter_format: str = ""
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What the provider says of a token. None in `expires_at` is “never”; `targets` maps a scope to the ids it covers.
+
+    A scope without an entry in `targets` covers everything (debug_token leaves `target_ids` out then).
+    """
+
+    is_valid: bool
+    kind: str = ""
+    app_id: str = ""
+    expires_at: datetime | None = None
+    data_access_expires_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+    targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class ProviderError(Exception):
+    """A call that brought no result. `retry_after` is in seconds, when the provider asked for a pause."""
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class Refused(ProviderError):
+    """The provider answered no, and means it. `code` is None when its answer named none; `trace_id` is for its support."""
+
+    def __init__(
+        self,
+        *,
+        reason: Reason,
+        code: int | None = None,
+        detail: str = "",
+        trace_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.reason = reason
+        self.code = code
+        self.trace_id = trace_id
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.code})"
+
+
+class NotSent(ProviderError):
+    """Nothing was written: no name, no connection, no trusted certificate. Trying again cannot double anything."""
+
+    reason = Reason.UNREACHABLE
+
+
+class OutcomeUnknown(ProviderError):
+    """The request was written, and no readable answer came: a timeout, a reset, a 5xx, a 200 that says nothing.
+
+    For a call that only reads, it is simply a failed try.
+    """
+
+
+class Provider(Protocol):
+    """A way into and out of WhatsApp. One instance serves all threads and all tenants: it keeps no state of theirs."""
+
+    name: str
+    capabilities: Capabilities
+
+    def send(
+        self,
+        account: Account,
+        *,
+        recipient: Recipient,
+        content: Outgoing,
+        reference: str = "",
+        quoted_id: str | None = None,
+    ) -> Accepted:
+        """Send one message. `reference` comes back with its statuses where `capabilities.echoes_reference`.
+
+        Raises Refused, NotSent or OutcomeUnknown, as the head of this module explains.
+        """
+        ...
+
+    def mark_read(self, account: Account, *, message_id: str, typing: bool = False) -> None:
+        """Show the person that we have read up to this message, and that somebody is typing."""
+        ...
+
+    def fetch_templates(self, account: Account) -> Iterator[RemoteTemplate]:
+        """All templates of the business account, page by page as they are consumed."""
+        ...
+
+    def fetch_numbers(self, account: Account) -> Iterator[RemoteNumber]:
+        """All numbers of the business account; `account.number_id` is not looked at."""
+        ...
+
+    def fetch_number(self, account: Account) -> RemoteNumber:
+        """The account's own number, with what hinders it from sending: the first call of “check connection”."""
+        ...
+
+    def inspect_token(self, account: Account, *, app_id: str = "", app_secret: str = "") -> TokenFacts:
+        """What the account's token may do and how long it lives. Without the app's credentials it describes itself."""
+        ...
+
+    def verify(self, *, secret: str, headers: Mapping[str, str], body: bytes, url: str = "") -> bool:
+        """Whether a callback was signed with `secret`. An empty secret verifies nothing. Names of headers in any case."""
+        ...
+
+    def handshake(self, *, parameters: Mapping[str, str], verify_token: str) -> str | None:
+        """What to answer when the provider checks our address, as plain text; None to refuse."""
+        ...
+
+    def parse(self, body: bytes) -> list[Happening]:
+        """A callback as values. Raises MalformedBody and nothing else; a part it cannot read becomes Unrecognised."""
+        ...

@@ -1,0 +1,84 @@
+"""WhatsApp by Meta's Cloud API."""
+
+from collections.abc import Iterator, Mapping
+
+from whatsapp.capabilities import CAPABILITIES
+from whatsapp.events import Happening, Person
+from whatsapp.outgoing import Outgoing, Recipient
+from whatsapp.providers.base import Accepted, Account, OutcomeUnknown, RemoteNumber, RemoteTemplate, TokenFacts
+from whatsapp.providers.cloud import payloads, records, webhook
+from whatsapp.providers.cloud.client import Graph
+
+_HELD = frozenset({"held_for_quality_assessment", "paused"})
+
+
+class Cloud:
+    """Meta's Cloud API as a `Provider`."""
+
+    name = "cloud"
+    capabilities = CAPABILITIES["cloud"]
+
+    def __init__(self, graph: Graph | None = None) -> None:
+        self.graph = graph or Graph()
+
+    def send(
+        self,
+        account: Account,
+        *,
+        recipient: Recipient,
+        content: Outgoing,
+        reference: str = "",
+        quoted_id: str | None = None,
+    ) -> Accepted:
+        body = payloads.message(recipient=recipient, content=content, reference=reference, quoted_id=quoted_id)
+        answer = self.graph.post(account, account.number_id, "messages", body=body)
+        return _accepted(answer)
+
+    def mark_read(self, account: Account, *, message_id: str, typing: bool = False) -> None:
+        body = payloads.read_receipt(message_id=message_id, typing=typing)
+        self.graph.post(account, account.number_id, "messages", body=body)
+
+    def fetch_templates(self, account: Account) -> Iterator[RemoteTemplate]:
+        pages = self.graph.pages(account, account.business_id, "message_templates", fields=records.TEMPLATE_FIELDS)
+        return (template for item in pages if (template := records.template(item)))
+
+    def fetch_numbers(self, account: Account) -> Iterator[RemoteNumber]:
+        pages = self.graph.pages(account, account.business_id, "phone_numbers", fields=records.NUMBER_FIELDS)
+        return (number for item in pages if (number := records.number(item)))
+
+    def fetch_number(self, account: Account) -> RemoteNumber:
+        answer = self.graph.get(account, account.number_id, fields=records.NUMBER_FIELDS)
+        number = records.number(answer)
+        if number is None:
+            raise OutcomeUnknown("The answer describes no number")
+        return number
+
+    def inspect_token(self, account: Account, *, app_id: str = "", app_secret: str = "") -> TokenFacts:
+        token = f"{app_id}|{app_secret}" if app_id and app_secret else account.token
+        answer = self.graph.get(account, "debug_token", token=token, input_token=account.token)
+        return records.token_facts(answer)
+
+    def verify(self, *, secret: str, headers: Mapping[str, str], body: bytes, url: str = "") -> bool:
+        signature = next((value for name, value in headers.items() if name.lower() == webhook.SIGNATURE_HEADER), None)
+        return webhook.verify(secret, signature, body)
+
+    def handshake(self, *, parameters: Mapping[str, str], verify_token: str) -> str | None:
+        return webhook.handshake(parameters, verify_token)
+
+    def parse(self, body: bytes) -> list[Happening]:
+        return webhook.parse(body)
+
+
+def _accepted(answer: dict) -> Accepted:
+    """{"contacts": [{"input", "wa_id" | "user_id"}], "messages": [{"id", "message_status"?}]}."""
+    message = _first(answer.get("messages"))
+    message_id = message.get("id")
+    if not isinstance(message_id, str) or not message_id:
+        raise OutcomeUnknown("HTTP 200 without a message id")
+    contact = _first(answer.get("contacts"))
+    person = Person(phone=contact.get("wa_id") or None, bsuid=contact.get("user_id") or None)
+    return Accepted(message_id=message_id, recipient=person, held=message.get("message_status") in _HELD)
+
+
+def _first(value: object) -> dict:
+    return value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else {}

@@ -1,0 +1,76 @@
+"""Our content as the request bodies of `POST /{phone_number_id}/messages` (Cloud API, "Messages")."""
+
+from collections.abc import Callable
+from typing import Any
+
+from whatsapp.errors import Reason
+from whatsapp.outgoing import Outgoing, Reaction, Recipient, Template, Text
+from whatsapp.providers.base import Refused
+
+MAX_REFERENCE_LENGTH = 512
+
+
+def message(
+    *, recipient: Recipient, content: Outgoing, reference: str = "", quoted_id: str | None = None
+) -> dict[str, Any]:
+    """The request body for one message.
+
+    Raises Refused without any call for what Meta could only refuse: no address, or a kind that has no body here.
+    """
+    try:
+        body_of = _BODIES[content.type]
+    except KeyError:
+        raise Refused(reason=Reason.UNSUPPORTED, detail=f"“{content.type}” cannot be sent by this provider") from None
+    body: dict[str, Any] = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        **_address(recipient),
+        "type": content.type,
+        content.type: body_of(content),
+    }
+    if quoted_id and not isinstance(content, Reaction):
+        body["context"] = {"message_id": quoted_id}
+    if reference:
+        if len(reference) > MAX_REFERENCE_LENGTH:
+            raise ValueError(f"A reference has at most {MAX_REFERENCE_LENGTH} characters")
+        body["biz_opaque_callback_data"] = reference
+    return body
+
+
+def read_receipt(*, message_id: str, typing: bool = False) -> dict[str, Any]:
+    """Mark a message, and all before it, as read; `typing` shows for 25 s or until we send."""
+    body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
+    if typing:
+        body["typing_indicator"] = {"type": "text"}
+    return body
+
+
+def _address(recipient: Recipient) -> dict[str, str]:
+    if recipient.phone:
+        # Without the plus Meta may read the number as one of the business's own country.
+        return {"to": f"+{recipient.phone.removeprefix('+')}"}
+    if recipient.bsuid:
+        return {"recipient": recipient.bsuid}
+    raise Refused(reason=Reason.INVALID, detail="The contact has neither a phone number nor a user id")
+
+
+def _text(content: Text) -> dict[str, Any]:
+    return {"body": content.body, "preview_url": content.preview_url}
+
+
+def _template(content: Template) -> dict[str, Any]:
+    template: dict[str, Any] = {"name": content.name, "language": {"code": content.language}}
+    if content.components:
+        template["components"] = content.components
+    return template
+
+
+def _reaction(content: Reaction) -> dict[str, Any]:
+    return {"message_id": content.target_id, "emoji": content.emoji}
+
+
+_BODIES: dict[str, Callable[[Any], dict[str, Any]]] = {
+    Text.type: _text,
+    Template.type: _template,
+    Reaction.type: _reaction,
+}

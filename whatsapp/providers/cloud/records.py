@@ -1,0 +1,111 @@
+"""Numbers, templates and tokens as the Graph API describes them, read into our values."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from whatsapp.providers.base import RemoteNumber, RemoteTemplate, TokenFacts
+
+# The Graph API leaves out whatever is not asked for.
+NUMBER_FIELDS = (
+    "id,display_phone_number,verified_name,status,quality_rating,code_verification_status,name_status,throughput,"
+    "platform_type,is_on_biz_app,health_status,whatsapp_business_manager_messaging_limit"
+)
+TEMPLATE_FIELDS = "id,name,language,status,category,components,quality_score,rejected_reason,parameter_format"
+
+
+def number(item: dict[str, Any]) -> RemoteNumber | None:
+    """One phone number; None for an item without an id."""
+    number_id = _word(item.get("id"))
+    if not number_id:
+        return None
+    health = _object(item.get("health_status"))
+    return RemoteNumber(
+        number_id=number_id,
+        phone="".join(character for character in _word(item.get("display_phone_number")) if character in "0123456789"),
+        display_phone=_word(item.get("display_phone_number")),
+        name=_word(item.get("verified_name")),
+        status=_word(item.get("status")),
+        quality=_word(item.get("quality_rating")),
+        throughput=_word(_object(item.get("throughput")).get("level")),
+        messaging_limit=_word(item.get("whatsapp_business_manager_messaging_limit")),
+        verification=_word(item.get("code_verification_status")),
+        name_status=_word(item.get("name_status")),
+        platform=_word(item.get("platform_type")),
+        is_coexistent=item.get("is_on_biz_app") is True,
+        can_send=_word(health.get("can_send_message")),
+        obstacles=tuple(_obstacles(health)),
+        raw=item,
+    )
+
+
+def _obstacles(health: dict[str, Any]) -> list[str]:
+    """Sentences of {"entities": [{"errors": [{"error_description", "possible_solution"}], "additional_info": […]}]}."""
+    sentences: list[str] = []
+    for entity in _objects(health.get("entities")):
+        for error in _objects(entity.get("errors")):
+            parts = (_word(error.get("error_description")), _word(error.get("possible_solution")))
+            sentences.append(" ".join(part for part in parts if part))
+        information = entity.get("additional_info")
+        sentences.extend(_word(text) for text in (information if isinstance(information, list) else ()))
+    return [sentence for sentence in dict.fromkeys(sentences) if sentence]
+
+
+def template(item: dict[str, Any]) -> RemoteTemplate | None:
+    """One template in one language; None for an item that has no name or language."""
+    name, language = _word(item.get("name")), _word(item.get("language"))
+    if not name or not language:
+        return None
+    return RemoteTemplate(
+        template_id=_word(item.get("id")),
+        name=name,
+        language=language.replace("-", "_"),
+        status=_word(item.get("status")),
+        category=_word(item.get("category")),
+        components=_objects(item.get("components")),
+        quality=_word(_object(item.get("quality_score")).get("score")),
+        rejected_reason=_word(item.get("rejected_reason")),
+        parameter_format=_word(item.get("parameter_format")),
+        raw=item,
+    )
+
+
+def token_facts(answer: dict[str, Any]) -> TokenFacts:
+    """The answer of `debug_token`. 0 is “never”; `granular_scopes` and its `target_ids` may be missing."""
+    data = _object(answer.get("data"))
+    scopes = data.get("scopes")
+    return TokenFacts(
+        is_valid=data.get("is_valid") is True,
+        kind=_word(data.get("type")),
+        app_id=_word(data.get("app_id")),
+        expires_at=_moment(data.get("expires_at")),
+        data_access_expires_at=_moment(data.get("data_access_expires_at")),
+        scopes=tuple(_word(scope) for scope in scopes) if isinstance(scopes, list) else (),
+        targets={
+            _word(scope.get("scope")): tuple(_word(target) for target in scope["target_ids"])
+            for scope in _objects(data.get("granular_scopes"))
+            if isinstance(scope.get("target_ids"), list)
+        },
+    )
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else ""
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _moment(value: Any) -> datetime | None:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        return None
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

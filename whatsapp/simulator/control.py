@@ -1,0 +1,195 @@
+"""The controls for people, tests and demonstrations: who writes, what goes wrong, what time it is, what was accepted."""
+
+import json
+import logging
+import secrets
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlencode
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from . import inbound, remembering, webhooks
+from .errors import GraphError
+from .faults import UnknownFault
+from .world import World
+
+log = logging.getLogger(__name__)
+
+
+class BadRequest(ValueError):
+    """The request's body is not what this address takes."""
+
+
+def explained(handler):
+    """Answer 400 with a sentence when the request cannot be done."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except (BadRequest, UnknownFault, inbound.BadInbound, GraphError, TypeError, ValueError) as refusal:
+            sentence = refusal.details if isinstance(refusal, GraphError) else str(refusal)
+            return JSONResponse({"error": sentence}, 400)
+
+    return answer
+
+
+@explained
+async def write(request: Request) -> Response:
+    world, spec = _world(request), await _body(request)
+    ids = inbound.receive(world, spec)
+    return JSONResponse(
+        {"wamid": ids[0] if ids else None, "wamids": ids, "messages": [{"id": one} for one in ids]}, 201
+    )
+
+
+@explained
+async def history(request: Request) -> Response:
+    """Past talk that the application already has: shown on the phone, windows opened, no webhook sent."""
+    world, body = _world(request), await _body(request)
+    threads = body.get("threads") or [body]
+    for one in threads:
+        remembering.remember(world, one)
+    return JSONResponse({"threads": len(threads)}, 201)
+
+
+@explained
+async def faults(request: Request) -> Response:
+    world = _world(request)
+    if request.method == "DELETE":
+        world.faults.reset()
+    elif request.method == "POST":
+        world.faults.merge(await _body(request))
+    if request.method != "GET":
+        world.courier.release()
+        world.journal.touch()
+    return JSONResponse(world.faults.as_json())
+
+
+@explained
+async def clock(request: Request) -> Response:
+    world = _world(request)
+    if request.method == "POST":
+        body = await _body(request)
+        await advance(world, -world.clock.offset_s if body.get("reset") else float(body.get("advance_s") or 0))
+    return JSONResponse(world.clock.as_json())
+
+
+@explained
+async def ledger(request: Request) -> Response:
+    world, query = _world(request), request.query_params
+    if request.method == "DELETE":
+        world.ledger.clear()
+        return JSONResponse([])
+    entries = world.ledger.as_json(
+        phone_number_id=query.get("phone_number_id", ""), to=query.get("to", "").strip().lstrip("+")
+    )
+    return JSONResponse(entries)
+
+
+@explained
+async def traffic(request: Request) -> Response:
+    world = _world(request)
+    if request.method == "POST":
+        body = await _body(request)
+        if "running" in body:
+            world.traffic["running"] = bool(body["running"])
+        if body.get("per_minute"):
+            world.traffic["per_minute"] = max(0.1, float(body["per_minute"]))
+        world.journal.touch()
+    return JSONResponse(world.traffic)
+
+
+async def handshake(request: Request) -> Response:
+    """Ask the application to confirm its address, as Meta does when a callback is saved."""
+    world = _world(request)
+    challenge = str(secrets.randbelow(10**10))
+    query = {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": world.settings.verify_token}
+    status, body = await anyio.to_thread.run_sync(_fetch, f"{world.settings.webhook_url}?{urlencode(query)}")
+    return JSONResponse({"verified": status == 200 and body == challenge, "status": status})
+
+
+async def reset(request: Request) -> Response:
+    _world(request).reset()
+    return JSONResponse({"reset": True})
+
+
+async def state(request: Request) -> Response:
+    """What is under way: for tests that wait until everything was delivered, and for load figures."""
+    world = _world(request)
+    return JSONResponse(
+        {
+            "webhooks": world.courier.as_json(),
+            "accepted": len(world.ledger),
+            "doubles": world.ledger.doubles(),
+            "threads": len(world.threads),
+            "clock": world.clock.as_json(),
+        }
+    )
+
+
+async def healthz(request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def advance(world: World, seconds: float) -> None:
+    """Move the simulated clock, and the application's when it says where its own can be moved."""
+    world.clock.advance(seconds)
+    hours = seconds / 3600
+    world.journal.add("clock", world.clock.now(), text=f"{hours:+g} h")
+    if not world.settings.clock_url:
+        return
+    body = json.dumps({"advance_s": seconds}).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-Hub-Signature-256": webhooks.sign(body, secret=world.settings.app_secret),
+    }
+    call = urllib.request.Request(world.settings.clock_url, body, headers)  # noqa: S310 - our own setting
+    try:
+        await anyio.to_thread.run_sync(lambda: urllib.request.urlopen(call, timeout=5).close())  # noqa: S310
+    except OSError as reason:
+        log.warning("the application's clock did not move", extra={"reason": str(reason)})
+
+
+def _fetch(url: str) -> tuple[int, str]:
+    """The status and the text of an address; status 0 when nothing answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the application's own address
+            return answer.status, answer.read().decode("utf-8", "replace")
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, ""
+    except OSError:
+        return 0, ""
+
+
+def _world(request: Request) -> World:
+    return request.app.state.world
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.body() or b"{}")
+    except ValueError:
+        raise BadRequest("The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return body
+
+
+routes = [
+    Route("/control/inbound", write, methods=["POST"]),
+    Route("/control/history", history, methods=["POST"]),
+    Route("/control/faults", faults, methods=["GET", "POST", "DELETE"]),
+    Route("/control/clock", clock, methods=["GET", "POST"]),
+    Route("/control/ledger", ledger, methods=["GET", "DELETE"]),
+    Route("/control/traffic", traffic, methods=["GET", "POST"]),
+    Route("/control/state", state, methods=["GET"]),
+    Route("/control/handshake", handshake, methods=["POST"]),
+    Route("/control/reset", reset, methods=["POST"]),
+    Route("/healthz", healthz, methods=["GET"]),
+]

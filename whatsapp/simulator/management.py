@@ -1,0 +1,133 @@
+"""The Graph API beside messages: templates, numbers, subscriptions, registration, profile, encryption key, tokens."""
+
+import re
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .errors import GraphError
+from .meta_http import NODE, chosen, form_or_json, graph, page_of, token_of, world_of
+
+
+@graph
+async def templates(request: Request) -> Response:
+    world, account_id = world_of(request), request.path_params["node"]
+    world.numbers.authorize_account(account_id=account_id, token=token_of(request))
+    query = request.query_params
+    if request.method == "POST":
+        added = world.templates.add(account_id=account_id, template=await form_or_json(request))
+        return JSONResponse({name: added[name] for name in ("id", "status", "category")})
+    if request.method == "DELETE":
+        if not world.templates.remove(
+            account_id=account_id, name=query.get("name", ""), template_id=query.get("hsm_id", "")
+        ):
+            raise GraphError(100, "Template name was not found", subcode=2593002)
+        return JSONResponse({"success": True})
+    wanted = [
+        one
+        for one in world.templates.of(account_id)
+        if query.get("name", one["name"]) == one["name"]
+        and query.get("status", one["status"]) == one["status"]
+        and query.get("language", one["language"]) == one["language"]
+    ]
+    return JSONResponse(page_of(request, [chosen(one, query.get("fields", "").split(",")) for one in wanted]))
+
+
+@graph
+async def phone_numbers(request: Request) -> Response:
+    world, account_id = world_of(request), request.path_params["node"]
+    world.numbers.authorize_account(account_id=account_id, token=token_of(request))
+    fields = request.query_params.get("fields", "").split(",")
+    numbers = [chosen(world.numbers.describe(number), fields) for number in world.numbers.of_account(account_id)]
+    return JSONResponse(page_of(request, numbers))
+
+
+@graph
+async def subscribed_apps(request: Request) -> Response:
+    world, account_id = world_of(request), request.path_params["node"]
+    world.numbers.authorize_account(account_id=account_id, token=token_of(request))
+    subscribed = world.numbers.subscribed
+    if request.method == "GET":
+        app = {
+            "whatsapp_business_api_data": {"id": "1000000000000009", "name": "Ventana", "link": "https://ventana.test"}
+        }
+        return JSONResponse({"data": [app | subscribed[account_id]] if account_id in subscribed else []})
+    if request.method == "DELETE":
+        subscribed.pop(account_id, None)
+        return JSONResponse({"success": True})
+    body = await form_or_json(request)
+    if body.get("override_callback_uri") and account_id not in subscribed:
+        raise GraphError(
+            100, "Before override the current callback uri, your app must be subscribed to receive messages"
+        )
+    override = body.get("override_callback_uri")
+    subscribed[account_id] = {"override_callback_uri": override} if override else {}
+    return JSONResponse({"success": True})
+
+
+@graph
+async def register(request: Request) -> Response:
+    world = world_of(request)
+    number = world.numbers.get_or_register(request.path_params["node"])
+    world.numbers.authorize(number=number, token=token_of(request))
+    pin = str((await form_or_json(request)).get("pin", ""))
+    if request.url.path.endswith("/register") and not re.fullmatch(r"\d{6}", pin):
+        raise GraphError(100, "Param pin must be 6 characters long.")
+    return JSONResponse({"success": True})
+
+
+@graph
+async def business_profile(request: Request) -> Response:
+    world = world_of(request)
+    number = world.numbers.get_or_register(request.path_params["node"])
+    world.numbers.authorize(number=number, token=token_of(request))
+    if request.method == "POST":
+        number.profile |= await form_or_json(request)
+        return JSONResponse({"success": True})
+    return JSONResponse({"data": [{"messaging_product": "whatsapp", **number.profile}]})
+
+
+@graph
+async def encryption(request: Request) -> Response:
+    world = world_of(request)
+    number = world.numbers.get_or_register(request.path_params["node"])
+    world.numbers.authorize(number=number, token=token_of(request))
+    if request.method == "POST":
+        key = str((await form_or_json(request)).get("business_public_key", ""))
+        if "BEGIN PUBLIC KEY" not in key:
+            raise GraphError(100, "business_public_key must be a 2048-bit RSA public key in PEM format")
+        number.public_key = key
+        return JSONResponse({"success": True})
+    status = {"business_public_key": number.public_key, "business_public_key_signature_status": "VALID"}
+    return JSONResponse({"data": [status if number.public_key else {}]})
+
+
+@graph
+async def debug_token(request: Request) -> Response:
+    world = world_of(request)
+    token = request.query_params.get("input_token", "")
+    owner = world.numbers.owner_of(token)
+    if not token:
+        raise GraphError(100, "The parameter input_token is required")
+    scopes = ["whatsapp_business_management", "whatsapp_business_messaging"]
+    facts: dict[str, Any] = {
+        "app_id": "1000000000000009", "type": "SYSTEM_USER", "application": "Ventana", "is_valid": True,
+        "expires_at": 0, "data_access_expires_at": 0, "issued_at": 1793491200, "scopes": scopes,
+    }  # fmt: skip
+    if owner:
+        facts["granular_scopes"] = [{"scope": scope, "target_ids": [owner.account_id]} for scope in scopes]
+    return JSONResponse({"data": facts})
+
+
+routes = [
+    Route(f"{NODE}/message_templates", templates, methods=["GET", "POST", "DELETE"]),
+    Route(f"{NODE}/phone_numbers", phone_numbers, methods=["GET"]),
+    Route(f"{NODE}/subscribed_apps", subscribed_apps, methods=["GET", "POST", "DELETE"]),
+    Route(f"{NODE}/register", register, methods=["POST"]),
+    Route(f"{NODE}/deregister", register, methods=["POST"]),
+    Route(f"{NODE}/whatsapp_business_profile", business_profile, methods=["GET", "POST"]),
+    Route(f"{NODE}/whatsapp_business_encryption", encryption, methods=["GET", "POST"]),
+    Route("/{version}/debug_token", debug_token, methods=["GET"]),
+]

@@ -1,0 +1,133 @@
+"""The business numbers and accounts that exist, which token each expects, and what Meta tells about them."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import GraphError
+
+
+@dataclass(slots=True)
+class Number:
+    id: str
+    account_id: str
+    display: str
+    name: str
+    token: str = ""  # a presented token must start with it; empty accepts any
+    known: bool = True
+    about: dict[str, Any] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=dict)
+    public_key: str = ""
+    free_services_used: int = 0
+
+    @property
+    def digits(self) -> str:
+        return "".join(character for character in self.display if character.isdigit())
+
+
+def declared() -> list[Number]:
+    """The numbers of the demonstration: three of tenant Demo, one of tenant Otra."""
+    shop = {"about": "Zapatillas con los pies en la nube.", "email": "hola@nubecalzado.test", "vertical": "RETAIL"}
+    return [
+        Number(
+            "100000000000001", "300000000000001", "+51 1 700 1001", "Nube Calzado", "EAAsim-demo-ventas-000001",
+            profile=dict(shop),
+        ),
+        Number(
+            "100000000000002", "300000000000001", "+51 1 700 1002", "Nube Calzado Soporte",
+            "EAAsim-demo-soporte-000002", profile=dict(shop),
+        ),
+        Number(
+            "100000000000003", "300000000000001", "+56 2 2700 1003", "Nube Calzado Chile",
+            "EAAsim-demo-triage-000003", profile=dict(shop), about={"quality_rating": "YELLOW"},
+        ),
+        Number("200000000000001", "400000000000001", "+55 11 2700 1009", "Otra Papelaria", "EAAsim-otra-ventas-000009"),
+    ]  # fmt: skip
+
+
+class Numbers:
+    FALLBACK_ACCOUNT = "900000000000001"
+
+    def __init__(self) -> None:
+        self._numbers = {number.id: number for number in declared()}
+        self.subscribed: dict[str, dict[str, Any]] = {number.account_id: {} for number in self._numbers.values()}
+
+    def __iter__(self):
+        return iter(self._numbers.values())
+
+    def get(self, number_id: str) -> Number | None:
+        return self._numbers.get(number_id)
+
+    def get_or_register(self, number_id: str) -> Number:
+        """The number with this id; an id nobody declared becomes a number on the spot, with any token."""
+        number = self._numbers.get(number_id)
+        if number is None:
+            if not number_id.isdigit():
+                raise GraphError(100, f"Unsupported request: object with ID '{number_id}' does not exist", subcode=33)
+            tail = str(int(hashlib.sha256(number_id.encode()).hexdigest()[:8], 16))[-7:].rjust(7, "0")
+            number = self._numbers[number_id] = Number(
+                number_id,
+                self.FALLBACK_ACCOUNT,
+                f"+51 1 {tail[:3]} {tail[3:]}",
+                f"Número {number_id[-4:]}",
+                known=False,
+            )
+        return number
+
+    def of_account(self, account_id: str) -> list[Number]:
+        return [number for number in self._numbers.values() if number.account_id == account_id]
+
+    def authorize(self, *, number: Number, token: str, expected: str | None = None) -> None:
+        """Raise 190 for a token nobody has, 10 for the token of another number: a number sends with its own."""
+        expected = expected or number.token
+        if not token:
+            raise GraphError(190, "Invalid OAuth access token - Cannot parse access token")
+        if not expected or token.startswith(expected):
+            return
+        if self._owner(token):
+            raise GraphError(10, f"This token may not act for phone number {number.id}")
+        raise GraphError(190, "Invalid OAuth access token - Cannot parse access token")
+
+    def authorize_account(self, *, account_id: str, token: str) -> None:
+        if not token:
+            raise GraphError(190, "Invalid OAuth access token - Cannot parse access token")
+        mine = [number.token for number in self.of_account(account_id) if number.token]
+        if not mine or any(token.startswith(one) for one in mine):
+            return
+        raise GraphError(10 if self._owner(token) else 190, f"This token may not act for account {account_id}")
+
+    def describe(self, number: Number) -> dict[str, Any]:
+        facts: dict[str, Any] = {
+            "id": number.id,
+            "display_phone_number": number.display,
+            "verified_name": number.name,
+            "status": "CONNECTED",
+            "quality_rating": "GREEN",
+            "code_verification_status": "VERIFIED",
+            "name_status": "APPROVED",
+            "throughput": {"level": "STANDARD"},
+            "platform_type": "CLOUD_API",
+            "account_mode": "LIVE",
+            "is_on_biz_app": False,
+            "is_official_business_account": False,
+            "is_pin_enabled": True,
+            "whatsapp_business_manager_messaging_limit": "TIER_2K",
+            "messaging_limit_tier": "TIER_2K",
+            "webhook_configuration": {"application": ""},
+            "health_status": {
+                "can_send_message": "AVAILABLE",
+                "entities": [
+                    {"entity_type": "PHONE_NUMBER", "id": number.id, "can_send_message": "AVAILABLE"},
+                    {"entity_type": "WABA", "id": number.account_id, "can_send_message": "AVAILABLE"},
+                ],
+            },
+        }
+        return facts | number.about
+
+    def owner_of(self, token: str) -> Number | None:
+        return self._owner(token)
+
+    def _owner(self, token: str) -> Number | None:
+        return next(
+            (number for number in self._numbers.values() if number.token and token.startswith(number.token)), None
+        )

@@ -1,0 +1,78 @@
+"""Everything the simulator holds, in one place, for the life of the process."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import storage
+from .clock import Clock
+from .courier import Courier
+from .faults import Faults
+from .journal import Journal
+from .ledger import Ledger
+from .limits import Limits
+from .media import MediaStore
+from .numbers import Numbers
+from .personas import PERSONAS, Persona
+from .settings import Settings
+from .templates import Templates
+from .threads import Threads
+
+
+class World:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock()
+        self.numbers = Numbers()
+        self.templates = Templates()
+        self.media = MediaStore()
+        self.threads = Threads()
+        self.ledger = Ledger()
+        self.limits = Limits()
+        self.faults = Faults()
+        self.journal = Journal()
+        self.courier = Courier(settings=settings, faults=self.faults, journal=self.journal, now=self.clock.now)
+        self.progress: dict[tuple[str, str], Any] = {}  # how far each simulated customer is; see playing
+        self.traffic = {"running": settings.traffic, "per_minute": 1.5}
+        self.closing = False
+        self._planned: list[asyncio.TimerHandle] = []
+        self._jobs: set[asyncio.Task[None]] = set()
+        storage.load(self)
+
+    def keep(self, job: "asyncio.Task[None]") -> None:
+        """Hold on to a running job: the loop itself keeps only weak references."""
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    def later(self, seconds: float, act: Callable[..., object], *given: object) -> None:
+        """Do something after a while, unless everything is reset before."""
+        self._planned = [one for one in self._planned if not one.cancelled() and one.when() > time.monotonic()]
+        self._planned.append(asyncio.get_running_loop().call_later(seconds, act, *given))
+
+    def persona_of(self, address: str) -> Persona | None:
+        return PERSONAS.get(address)
+
+    def name_of(self, address: str) -> str:
+        persona = PERSONAS.get(address)
+        return persona.name if persona else ""
+
+    def reset(self) -> None:
+        """Back to the first minute: no threads, no ledger, no faults, real time, the declared numbers."""
+        self.courier.forget()
+        for planned in self._planned:
+            planned.cancel()
+        for job in list(self._jobs):
+            job.cancel()
+        self.ledger.clear()
+        self.threads.clear()
+        self.limits.reset()
+        self.faults.reset()
+        self.media.reset()
+        self.progress.clear()
+        self.traffic = {"running": self.settings.traffic, "per_minute": 1.5}
+        self.clock.offset_s = 0.0
+        self.numbers = Numbers()
+        self.templates = Templates()
+        self.journal.entries.clear()
+        self.journal.touch()
