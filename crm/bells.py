@@ -29,6 +29,11 @@ def ring_drain() -> None:
     _ring(drain)
 
 
+def ring_sweep() -> None:
+    """Say that something may have become possible that was not before (a number exists, a pause is over)."""
+    _ring(sweep)
+
+
 def ring_dispatch(tenant_id: UUID, number_id: UUID) -> None:
     """Say, once the present transaction commits, that messages of this number may be due."""
     transaction.on_commit(lambda: _ring(dispatch, str(tenant_id), str(number_id)))

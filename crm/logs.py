@@ -116,12 +116,13 @@ def configure(level: str) -> None:
     )
 
 
-def report_errors(dsn: str) -> None:
+def report_errors(dsn: str, *, transport: Any = None) -> None:
     """Send unhandled errors to Sentry: stack and facts, without variables, request bodies or people."""
     import sentry_sdk
 
     sentry_sdk.init(
         dsn=dsn,
+        transport=transport,
         send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",

@@ -2,12 +2,15 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from crm import live
 from crm.models import Activity, ActivityKind, Conversation, ConversationStatus, Episode
 from tenants.models import Membership, Queue
+from whatsapp.models import Number
 
 
 class CannotRoute(Exception):
@@ -86,6 +89,23 @@ def snooze(*, conversation: Conversation, until: datetime, actor: Membership | N
 def wake(*, conversation: Conversation, now: datetime) -> None:
     """Bring back a conversation whose snooze is over."""
     _open(conversation, ActivityKind.WOKEN, None, now)
+
+
+def leave_triage(*, number_ids: list[UUID], now: datetime) -> int:
+    """Move the conversations that lie in triage only because their number had no queue; how many moved.
+
+    One UPDATE, whatever their number. What somebody owns already stays where it is.
+    """
+    moved = Conversation.objects.filter(
+        number_id__in=number_ids, number__queue__isnull=False, queue__is_triage=True, assignee=None
+    ).exclude(number__queue__is_triage=True)
+    before = list(moved.values_list("pk", "tenant_id", "queue_id", "number__queue_id"))
+    Conversation.objects.filter(pk__in=[row[0] for row in before]).update(
+        queue_id=Subquery(Number.objects.filter(pk=OuterRef("number_id")).values("queue_id")[:1])
+    )
+    for tenant_id in {row[1] for row in before}:
+        live.publish(tenant_id, [live.Change(pk, (old, new)) for pk, tenant, old, new in before if tenant == tenant_id])
+    return len(before)
 
 
 def mark_read(*, conversation: Conversation, now: datetime) -> None:

@@ -12,7 +12,7 @@ from django import forms
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
@@ -172,8 +172,3 @@ class ReadOnlyAdmin(TenantAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-
-def with_user(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Memberships with the name that a drop-down shows, in one query."""
-    return rows.select_related("user").order_by("user__name", "user__email")

@@ -23,8 +23,8 @@ from whatsapp.events import Person
 class PhoneFilter(serializers.CharField):
     """A phone in any spelling, as the contacts it may belong to."""
 
-    def to_internal_value(self, data: Any) -> Any:
-        read = readings(super().to_internal_value(data), self.context["request"].auth.tenant.default_country)
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        read = readings(super().run_validation(data), self.context["request"].auth.tenant.default_country)
         keys = [phones.canonical(phone) for phone in read]
         return Identity.objects.filter(kind=IdentityKind.PHONE, value__in=keys).values("contact_id")
 

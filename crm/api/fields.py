@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from crm.api.parsing import refuse_unstorable
 from whatsapp import phones
 
 MOST_BYTES = 32 * 1024
@@ -35,7 +34,6 @@ class JSONObject(serializers.JSONField):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, self.wanted):
             self.fail("shape")
-        refuse_unstorable(data)
         if len(json.dumps(data)) > MOST_BYTES:
             self.fail("size")
         return data

@@ -29,8 +29,11 @@ class Reference(serializers.CharField):
         self.is_filter = is_filter
         super().__init__(**{"max_length": 200} | kwargs)
 
-    def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        text = super().run_validation(data)
+        return text and self._named(text)
+
+    def _named(self, text: str) -> Any:
         key = as_uuid(text)
         if key is None and not self.also:
             self.fail("malformed")
@@ -68,12 +71,12 @@ class MemberReference(Reference):
 
     model = Membership
 
-    def to_internal_value(self, data: Any) -> Any:
-        if data == ME:
+    def _named(self, text: str) -> Any:
+        if text == ME:
             return self.context["request"].auth
-        if data == NOBODY and self.is_filter:
+        if text == NOBODY and self.is_filter:
             return NOBODY
-        return super().to_internal_value(data)
+        return super()._named(text)
 
     def _rows(self) -> Any:
         return super()._rows().select_related("user")

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from crm.inbound.directory import Line
-from crm.outbound.references import read_reference
+from crm.references import read_reference
 from whatsapp.errors import classify, handling
 from whatsapp.events import StatusChanged
 from whatsapp.statuses import Status

@@ -57,7 +57,7 @@ def release() -> None:
     global _holding
     if _holding is None:
         return
-    if _lock(_holding):
+    if lock(_holding):
         for kind in SERVERS.values():
             _stop_keeper(kind.name)
     os.close(_holding)
@@ -89,9 +89,18 @@ def keep(name: str) -> None:
         server.stop()
 
 
+def lock(file: int) -> bool:
+    """Have the open file for us alone, if nobody else has it; the kernel gives it back when we end."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _restart_while_held(server: Server) -> None:
     holders = _open(data_dir() / "holders")
-    while not _lock(holders):
+    while not lock(holders):
         if server.has_ended():
             server.start()
         time.sleep(LOOK_EVERY_S)
@@ -127,7 +136,7 @@ def _keeper(name: str) -> int | None:
     """The pid of the living keeper of that server."""
     file = _open(_keeper_file(name))
     try:
-        return None if _lock(file) else int(os.pread(file, 20, 0) or 0) or None
+        return None if lock(file) else int(os.pread(file, 20, 0) or 0) or None
     finally:
         os.close(file)
 
@@ -146,12 +155,3 @@ def _keeper_file(name: str) -> Path:
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-
-
-def _lock(file: int) -> bool:
-    """Have the file for us alone, if nobody else has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

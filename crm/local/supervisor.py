@@ -1,7 +1,6 @@
 """`make run`: one command that starts everything, says what it does, and leaves nothing behind."""
 # ruff: noqa: S603, S310 (the commands and the address are our own)
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from contextlib import suppress
 import psutil
 
 from crm.local.environment import BASE_DIR, data_dir, set_local_environment
-from crm.local.holding import attach_or_start, release
+from crm.local.holding import attach_or_start, lock, release
 from crm.local.processes import CannotStart, dying_with_us, is_free, stop
 
 # In the environment of all we start and of what that starts in turn: how a later run knows its predecessor's orphans.
@@ -25,8 +24,11 @@ LOGINS = (
     "owner@demo.test  admin@demo.test  supervisor@demo.test",
     "ana@demo.test  luis@demo.test  owner@otra.test  operator@ventana.test",
 )
+PARENT = os.getppid()
 READY_WITHIN_S = 180
 STOP_WITHIN_S = 10
+# Of the run before us, which may be ending at this moment.
+LET_END_WITHIN_S = 5
 
 
 class Stopped(Exception):
@@ -131,13 +133,12 @@ def _be_the_only_run() -> int:
     """Lock the data folder against a second `make run`; the open file to close at the end."""
     data_dir().mkdir(parents=True, exist_ok=True)
     file = os.open(data_dir() / "run", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as taken:
-        pid = os.pread(file, 20, 0).decode()
-        raise CannotStart(
-            f"Ventana is already running from this folder (process {pid}). Stop that one first."
-        ) from taken
+    deadline = time.monotonic() + LET_END_WITHIN_S
+    while not lock(file):
+        if time.monotonic() > deadline:
+            pid = os.pread(file, 20, 0).decode()
+            raise CannotStart(f"Ventana is already running from this folder (process {pid}). Stop that one first.")
+        time.sleep(0.2)
     os.ftruncate(file, 0)
     os.write(file, str(os.getpid()).encode())
     return file
@@ -181,14 +182,14 @@ def _why_not_ready(url: str) -> str:
 
 
 def _watch(children: list[Child]) -> None:
-    parent = os.getppid()
-    while os.getppid() == parent:  # else `make` was killed without a chance to tell us
+    while True:
         _check_alive(children)
         time.sleep(0.5)
-    raise Stopped
 
 
 def _check_alive(children: list[Child]) -> None:
+    if os.getppid() != PARENT:
+        raise Stopped  # `make` was killed and had no chance to tell us
     for child in children:
         if child.process.poll() is not None:
             raise CannotStart(child.explain_its_end())

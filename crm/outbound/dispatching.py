@@ -14,8 +14,8 @@ from django.db import connection
 
 from crm.models import IdentityKind, Message
 from crm.outbound import pace
-from crm.outbound.references import reference
 from crm.outbound.settling import Outcome, settle
+from crm.references import reference
 from tenants.context import tenant_transaction
 from tenants.encryption import unseal
 from whatsapp.capabilities import CAPABILITIES

@@ -19,7 +19,6 @@ from whatsapp.errors import Handling, Reason, Scope, handling
 from whatsapp.models import Number
 from whatsapp.providers.base import Accepted
 
-
 if TYPE_CHECKING:
     from crm.outbound.dispatching import Claimed
 

@@ -48,6 +48,7 @@ def thread_context(request: HttpRequest, conversation: Conversation, *, now: dat
         "all_queues": Queue.objects.all(),
         "all_colleagues": colleagues(),
         "conversation": conversation,
+        "open_id": conversation.pk,
         "log": page,
         "is_older_page": bool(cursor),
         "composer": composer.asked_for(conversation, request.GET, now=now),

@@ -9,9 +9,11 @@ from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from fido2.utils import websafe_encode
 
 from tenants.models import User
 from tests.cast import PASSWORD, Company
+from tests.tenants.passkey import Passkey
 
 pytestmark = pytest.mark.django_db
 
@@ -204,6 +206,7 @@ def test_changing_the_password_signs_other_browsers_out(client, ours: Company):
 
 def test_the_authenticator_app_is_turned_on_and_then_asked_for(client, ours: Company):
     sign_in(client, "ana@ours.test")
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     page = client.get(reverse("mfa_activate_totp"))
     secret = page.context["form"].secret
 
@@ -231,10 +234,72 @@ def test_a_recovery_code_signs_in_once(client, ours: Company):
     assert again.post(reverse("mfa_authenticate"), {"code": code}).status_code == 200
 
 
+def test_a_passkey_signs_in_without_a_password(client, ours: Company):
+    passkey = Passkey()
+    sign_in(client, "ana@ours.test")
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    options = client.get(reverse("mfa_add_webauthn")).context["js_data"]["creation_options"]
+    client.post(
+        reverse("mfa_add_webauthn"), {"name": "My phone", "credential": passkey.register(options), "passwordless": "on"}
+    )
+
+    later = Client()
+    options = later.get(reverse("mfa_login_webauthn"), HTTP_ACCEPT="application/json").json()["request_options"]
+    answer = later.post(reverse("mfa_login_webauthn"), {"credential": passkey.sign(options)})
+
+    assert answer["Location"] == "/"
+    assert later.session["_auth_user_id"] == str(ours.ana.user_id)
+
+
+def test_another_passkey_does_not_sign_in(client, ours: Company):
+    options = client.get(reverse("mfa_login_webauthn"), HTTP_ACCEPT="application/json").json()["request_options"]
+    stranger = Passkey(user_handle=websafe_encode(str(ours.ana.user_id).encode()))
+
+    client.post(reverse("mfa_login_webauthn"), {"credential": stranger.sign(options)})
+
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_secret_of_the_app_is_sealed_at_rest(ours: Company):
+    TOTP.activate(ours.ana.user, SECRET)
+
+    [stored] = Authenticator.objects.values_list("data", flat=True)
+    assert SECRET not in str(stored)
+
+
+def test_a_mail_tells_that_the_password_was_changed(client, ours: Company):
+    User.objects.filter(pk=ours.ana.user_id).update(locale="pt-br")
+    sign_in(client, "ana@ours.test")
+
+    client.post(
+        reverse("account_change_password"),
+        {"oldpassword": PASSWORD, "password1": "a-quiet-window-4", "password2": "a-quiet-window-4"},
+    )
+
+    assert [(letter.to, letter.subject) for letter in mail.outbox] == [(["ana@ours.test"], "Sua senha foi alterada")]
+
+
+def test_a_password_is_changed_even_when_the_mail_about_it_fails(client, ours: Company, monkeypatch):
+    monkeypatch.setattr("django.core.mail.message.EmailMessage.send", _fail)
+    sign_in(client, "ana@ours.test")
+
+    answer = client.post(
+        reverse("account_change_password"),
+        {"oldpassword": PASSWORD, "password1": "a-quiet-window-4", "password2": "a-quiet-window-4"},
+    )
+
+    assert answer["Location"] == reverse("profile")
+    assert sign_in(Client(), "ana@ours.test", "a-quiet-window-4").status_code == 302
+
+
 def test_the_second_step_of_another_is_not_asked_for(client, ours: Company, theirs: Company):
     TOTP.activate(theirs.ana.user, SECRET)
 
     assert sign_in(client, "ana@ours.test")["Location"] == "/"
+
+
+def _fail(*args, **kwargs):
+    raise ConnectionRefusedError
 
 
 def _link_in(letter) -> str:

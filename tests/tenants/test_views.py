@@ -11,6 +11,7 @@ from tenants.founding import join
 from tenants.middleware import SESSION_KEY
 from tenants.models import Role, User
 from tests.cast import PASSWORD, Company
+from tests.tenants.passkey import Passkey
 
 pytestmark = pytest.mark.django_db
 
@@ -191,24 +192,20 @@ ELSEWHERE = {
 
 
 @pytest.fixture
-def protected(ours: Company) -> Client:
-    """Ana with an app, recovery codes and a key, who has signed in a moment ago."""
-    client = signed_in("ana@ours.test")
-    user = ours.ana.user
-    TOTP.activate(user, "JBSWY3DPEHPK3PXP")
-    RecoveryCodes.activate(user)
-    Authenticator.objects.create(user=user, type="webauthn", data={"name": "Llave azul", "credential": CREDENTIAL})
-    return client
+def proven(ana: Client) -> Client:
+    """Ana, who has given her password once more: what protects a login asks for that."""
+    ana.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    return ana
 
 
-# A registration of the shape that fido2 reads; its key is never used.
-CREDENTIAL = {
-    "id": "AA",
-    "rawId": "AA",
-    "type": "public-key",
-    "response": {"clientDataJSON": "e30", "attestationObject": "AA"},
-    "clientExtensionResults": {},
-}
+@pytest.fixture
+def protected(proven: Client, ours: Company) -> Client:
+    """… with an app, recovery codes and a key."""
+    TOTP.activate(ours.ana.user, "JBSWY3DPEHPK3PXP")
+    RecoveryCodes.activate(ours.ana.user)
+    options = proven.get(reverse("mfa_add_webauthn")).context["js_data"]["creation_options"]
+    proven.post(reverse("mfa_add_webauthn"), {"name": "Llave azul", "credential": Passkey().register(options)})
+    return proven
 
 
 def assert_in_our_layout(answer, sentence: str) -> None:
@@ -235,8 +232,8 @@ def test_each_page_of_ones_account_is_ours_and_in_spanish(protected: Client, nam
     assert_in_our_layout(answer, sentence)
 
 
-def test_turning_the_app_on_shows_the_code_to_scan(ana: Client):
-    answer = ana.get(reverse("mfa_activate_totp"), HTTP_ACCEPT_LANGUAGE="es-PE")
+def test_turning_the_app_on_shows_the_code_to_scan(proven: Client):
+    answer = proven.get(reverse("mfa_activate_totp"), HTTP_ACCEPT_LANGUAGE="es-PE")
 
     assert_in_our_layout(answer, "Escribe el código que muestra la app")
     assert "data:image/svg+xml;base64," in answer.content.decode()

@@ -70,4 +70,4 @@ class Ledger:
 
 def _message_of(reference: str) -> str:
     """A reference is `<message uuid>.<attempt>.<hmac>`: two attempts of one message are a double."""
-    return reference
+    return reference.partition(".")[0]

@@ -23,11 +23,13 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        state = environment.get("SIMULATOR_STATE", "")
+        state = environment.get("SIMULATOR_STATE")
+        if state is None and environment.get("DATA_DIR"):
+            state = str(Path(environment["DATA_DIR"]) / "simulator.json")
         return cls(
             port=int(environment.get("SIMULATOR_PORT") or cls.port),
             host=environment.get("SIMULATOR_HOST") or cls.host,
-            app_url=(environment.get("APP_URL") or cls.app_url).rstrip("/"),
+            app_url=(environment.get("APP_URL") or environment.get("BASE_URL") or cls.app_url).rstrip("/"),
             app_secret=environment.get("META_APP_SECRET") or cls.app_secret,
             verify_token=environment.get("META_VERIFY_TOKEN") or cls.verify_token,
             version=environment.get("GRAPH_API_VERSION") or cls.version,

@@ -30,7 +30,7 @@ def check(body: Body) -> str:
     if len(str(body.get("biz_opaque_callback_data") or "")) > MAX_REFERENCE:
         raise GraphError(131009, f"biz_opaque_callback_data must be at most {MAX_REFERENCE} characters long.")
     if kind in MEDIA_TYPES:
-        _check_media(kind, content)
+        _check_media(kind, dict(content))
     elif kind in _CHECKS:
         _CHECKS[kind](content)
     return kind

@@ -287,7 +287,7 @@ def test_what_another_conversation_holds_can_neither_be_quoted_nor_reacted_to(ou
         ({"type": "text", "text": ""}, "text"),
         ({"type": "text", "text": " \n\t "}, "text"),
         ({"type": "text", "text": "x" * 4097}, "text"),
-        ({"type": "text", "text": "a\x00b"}, "text"),
+        ({"type": "text", "text": "a\x00b"}, "detail"),
         ({"type": "text", "text": 5}, "text"),
         ({"type": "text", "text": None}, "text"),
         ({"type": "text", "text": ["x"]}, "text"),

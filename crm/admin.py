@@ -1,0 +1,115 @@
+"""People who write to us and their conversations in the admin: for looking; the talking is done in the inbox."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.paginator import InfinitePaginator
+
+from crm.models import Contact, Conversation, ConversationStatus, Identity
+from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantInline
+
+
+class IdentityOfContact(TenantInline):
+    model = Identity
+    fields = ["kind", "value", "address", "created_at"]
+    readonly_fields = fields
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("crm.view_contact")  # type: ignore[union-attr]
+
+
+class LargeTable:
+    """Too many rows to count for a page number."""
+
+    paginator = InfinitePaginator
+    show_full_result_count = False
+
+
+@admin.register(Contact)
+class ContactAdmin(LargeTable, TenantAdmin):
+    list_display = ["shown_name", "shown_phone", "shown_labels", "marketing_stopped", "created_at"]
+    list_filter = ["marketing_stopped"]
+    search_fields = ["search_text", "phone"]
+    search_help_text = _("Name, username or digits of the phone number")
+    ordering = ["-created_at", "id"]
+    fields = [
+        "name",
+        "profile_name",
+        "username",
+        "shown_phone",
+        "labels",
+        "timezone",
+        "marketing_stopped",
+        "created_at",
+    ]
+    readonly_fields = ["profile_name", "username", "shown_phone", "created_at"]
+    inlines = [IdentityOfContact]
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str) -> Any:
+        return queryset.matching(search_term), False  # type: ignore[attr-defined]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @display(description=_("name"))
+    def shown_name(self, obj: Contact) -> str:
+        return obj.shown_name
+
+    @display(description=_("phone"), ordering="phone")
+    def shown_phone(self, obj: Contact) -> str:
+        return obj.shown_phone or "–"
+
+    @display(description=_("labels"))
+    def shown_labels(self, obj: Contact) -> str:
+        return ", ".join(obj.labels) or "–"
+
+
+@admin.register(Conversation)
+class ConversationAdmin(LargeTable, ReadOnlyAdmin):
+    list_display = ["contact", "number", "queue", "assignee", "shown_status", "unread_count", "last_message_at"]
+    list_filter = ["status", "queue", "number"]
+    list_select_related = ["contact", "number", "queue", "assignee__user"]
+    search_fields = ["contact__search_text", "contact__phone"]
+    ordering = ["-last_message_at", "-id"]
+    fields = [
+        "contact",
+        "number",
+        "queue",
+        "assignee",
+        "shown_status",
+        "snoozed_until",
+        "unread_count",
+        "last_message_at",
+        "last_inbound_at",
+        "waiting_since",
+        "window_expires_at",
+        "created_at",
+    ]
+    readonly_fields = fields
+
+    @display(
+        description=_("status"),
+        ordering="status",
+        label={
+            ConversationStatus.OPEN: "success",
+            ConversationStatus.PENDING: "warning",
+            ConversationStatus.SNOOZED: "info",
+            ConversationStatus.CLOSED: "default",
+        },
+    )
+    def shown_status(self, obj: Conversation) -> tuple[str, Any]:
+        return obj.status, obj.get_status_display()

@@ -1,0 +1,19 @@
+"""What crm does when a lower layer announces something. Connected in `crm.apps`."""
+
+from typing import Any
+from uuid import UUID
+
+from django.dispatch import receiver
+
+from crm import bells, routing
+from tenants import clock
+from tenants.context import tenant_transaction
+from whatsapp.signals import numbers_routed
+
+
+@receiver(numbers_routed)
+def take_conversations_along(sender: Any, tenant_id: UUID, number_ids: list[UUID], **kwargs: Any) -> None:
+    """A number got a queue: what waited for it in triage moves there, and deliveries nobody had are merged."""
+    with tenant_transaction(tenant_id):
+        routing.leave_triage(number_ids=number_ids, now=clock.now())
+    bells.ring_sweep()

@@ -1,0 +1,214 @@
+// The page hears *which* conversations changed and fetches what they look like now: rows, counters, the open thread.
+// One way in for everything: the stream, an action of one's own, the minute that passed, the poll while the stream is down.
+(() => {
+  const inbox = document.getElementById("inbox");
+  if (!inbox) return;
+
+  const COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000;
+  const byId = (id) => document.getElementById(id);
+  const list = () => byId("rows");
+  const process = (node) => window.htmx?.process(node);
+
+  // --- Asking ------------------------------------------------------------------------------------------------------
+  let named = new Set(), everything = false, timer = null, asking = false, tookLast = 0;
+
+  const ask = (conversations) => {
+    if (conversations) conversations.forEach((id) => named.add(id));
+    else everything = true;
+    if (!timer && !asking) timer = setTimeout(fetchChanges, Math.max(COALESCE, 2 * tookLast));
+  };
+
+  const get = async (ids) => {
+    const parameters = new URLSearchParams(list()?.dataset.query ?? "");
+    const composer = byId("composer");
+    if (ids.length) parameters.set("ids", ids.join(","));
+    const open = byId("conversation")?.dataset.open;
+    if (open) parameters.set("open", open);
+    if (composer) parameters.set("writes", composer.dataset.writes);
+    const response = await fetch(`${inbox.dataset.changes}?${parameters}`, { headers: { "HX-Request": "true" } });
+    if (response.headers.has("HX-Redirect")) return location.assign(response.headers.get("HX-Redirect"));
+    if (!response.ok) throw new Error(String(response.status));
+    // The person may have gone on to another conversation or view while this was under way.
+    const isStale = byId("conversation")?.dataset.open !== open;
+    return { answer: new DOMParser().parseFromString(await response.text(), "text/html"), isStale };
+  };
+
+  const fetchChanges = async () => {
+    timer = null;
+    asking = true;
+    const all = everything, ids = [...named].slice(0, MOST_NAMED), began = performance.now();
+    everything = false;
+    named = all ? new Set() : new Set([...named].slice(MOST_NAMED));
+    try {
+      const { answer, isStale } = await get(all ? [] : ids);
+      const shown = new Set([...answer.querySelectorAll("[data-rows] > li")].map((row) => row.id));
+      apply(answer, isStale);
+      if (all) {
+        // Rows below the first page, or that left the view: ask for them by name.
+        const rest = [...(list()?.querySelectorAll(".list-row") ?? [])].filter((row) => !shown.has(row.id));
+        rest.forEach((row) => named.add(row.id.replace("conversation-", "")));
+      }
+    } catch {
+      // The poll or the next change asks again.
+    }
+    tookLast = performance.now() - began;
+    asking = false;
+    if (everything || named.size) ask([]);
+  };
+
+  // --- Putting in place --------------------------------------------------------------------------------------------
+  const apply = (answer, isStale) => {
+    answer.querySelectorAll("[data-rows] > li").forEach(showRow);
+    answer.querySelectorAll("[data-gone] > li").forEach((item) => takeAway(byId(`conversation-${item.dataset.id}`)));
+    answer.querySelectorAll("[data-parts] > *").forEach((part) => {
+      if (isStale && part.closest("header.thread__head, .window-bar, .panel")) return;
+      const old = byId(part.id);
+      if (!old || old.isEqualNode(part) || isBusy(old)) return;
+      old.replaceWith(part);
+      process(part);
+    });
+    if (!isStale) {
+      const log = answer.querySelector("[data-log]");
+      if (log && byId("log")) showLog([...log.children]);
+      const composer = answer.querySelector("[data-composer-now] > form");
+      if (composer && byId("composer")) {
+        byId("composer").replaceWith(composer);
+        process(composer);
+      }
+      if (answer.querySelector("[data-lost]")) return location.assign(`${location.pathname.replace(/[^/]+\/$/, "")}${location.search}`);
+      markRead();
+    }
+    document.dispatchEvent(new CustomEvent("inbox-updated"));
+  };
+
+  // A menu that is open or a field that is being filled is not pulled away.
+  const isBusy = (part) => part.querySelector("details.menu[open]") || part.querySelector("input:focus, select:focus");
+
+  // Rows do not jump under the pointer: while it is over the list they change where they are, and move when it leaves.
+  const isWatched = () => list().matches(":hover") || list().contains(document.activeElement);
+  const STAYS = new Set(["answered"]); // who has been answered falls down only when the list is opened anew
+
+  const showRow = (row) => {
+    const old = byId(row.id);
+    if (!old) return insert(row);
+    if (Number(row.dataset.unreadCount) > Number(old.dataset.unreadCount)) announce(row);
+    const isFocused = old.contains(document.activeElement);
+    const moves = old.dataset.section !== row.dataset.section || old.dataset.position !== row.dataset.position;
+    if (!moves || STAYS.has(row.dataset.section) || isWatched()) {
+      if (moves && !STAYS.has(row.dataset.section)) row.dataset.waits = "";
+      old.replaceWith(row);
+      process(row);
+    } else {
+      old.remove();
+      insert(row, true);
+    }
+    if (isFocused) row.querySelector(".conv").focus({ preventScroll: true });
+  };
+
+  const insert = (row, isKnown = false) => {
+    const rows = [...list().querySelectorAll(`.list-row[data-section="${row.dataset.section}"]`)];
+    const below = rows.find((each) => Number(each.dataset.position) > Number(row.dataset.position));
+    const above = rows.at(-1) ?? byId(`section-${row.dataset.section}`);
+    const endsPage = !above || above.nextElementSibling?.id === "more";
+    if (below) below.before(row);
+    else if (endsPage && byId("more")) return; // further down than what is loaded
+    else if (above) above.after(row);
+    else byId("nobody").before(row);
+    process(row);
+    if (!isKnown && Number(row.dataset.unreadCount)) announce(row);
+  };
+
+  const takeAway = (row) => {
+    if (!row) return;
+    if (isWatched()) row.dataset.gone = "";
+    else row.remove();
+  };
+
+  document.addEventListener("pointerout", (event) => {
+    if (!event.target.closest?.("#rows") || event.relatedTarget?.closest?.("#rows")) return;
+    list().querySelectorAll("[data-gone]").forEach((row) => row.remove());
+    list().querySelectorAll("[data-waits]").forEach((row) => {
+      delete row.dataset.waits;
+      row.remove();
+      insert(row, true);
+    });
+  });
+
+  // The answer holds the end of the thread, each part with its id: what is there is renewed, what is new comes after it.
+  const showLog = (items) => {
+    const log = byId("log");
+    const parts = items.filter((item) => item.id !== "older" && item.id !== "unread");
+    if (log.querySelector(".msg[data-message]") && !parts.some((item) => log.contains(byId(item.id)))) {
+      log.replaceChildren(...items); // so much came that nothing of the old page is left
+      return process(log);
+    }
+    let above = null;
+    parts.forEach((item, position) => {
+      const old = byId(item.id);
+      if (old && log.contains(old)) {
+        above = old;
+        if (!old.isEqualNode(item) && !old.contains(document.activeElement)) {
+          old.replaceWith(item);
+          process(item);
+          above = item;
+        }
+        return;
+      }
+      const next = above ? null : parts.slice(position + 1).map((each) => byId(each.id)).find((each) => log.contains(each));
+      if (above) above.after(item);
+      else if (next) next.before(item);
+      else log.append(item);
+      process(item);
+      above = item;
+    });
+  };
+
+  const markRead = () => {
+    const head = document.querySelector(".thread__head[data-unread]");
+    if (!head || document.hidden) return;
+    head.removeAttribute("data-unread");
+    window.htmx?.ajax("POST", head.dataset.reading, { source: head, swap: "none" });
+  };
+  document.addEventListener("visibilitychange", markRead);
+  document.addEventListener("htmx:afterSettle", markRead);
+
+  const announce = (row) => {
+    const region = byId("announcements");
+    if (region && row.id !== `conversation-${byId("conversation")?.dataset.open}`) region.textContent = row.dataset.announce;
+  };
+
+  // --- Hearing -----------------------------------------------------------------------------------------------------
+  let source = null, downSince = Date.now(), poll = null;
+
+  const listen = () => {
+    source?.close();
+    source = new EventSource(inbox.dataset.live);
+    source.addEventListener("open", () => {
+      downSince = null;
+      showStream();
+    });
+    source.addEventListener("error", () => {
+      downSince ??= Date.now();
+    });
+    source.addEventListener("change", (event) => ask(JSON.parse(event.data).conversations));
+    source.addEventListener("refresh", () => ask());
+  };
+
+  const showStream = () => {
+    const isDown = downSince !== null && Date.now() - downSince > PATIENCE;
+    byId("live-notice")?.toggleAttribute("hidden", !isDown);
+    if (isDown && !poll) poll = setInterval(() => {
+      ask();
+      if (source.readyState === EventSource.CLOSED) listen(); // the browser gave up; we do not
+    }, POLL);
+    if (!isDown && poll) poll = void clearInterval(poll);
+  };
+
+  listen();
+  markRead();
+  setInterval(showStream, 1_000);
+  setInterval(() => ask(), MINUTE); // windows shrink by the server's clock
+  document.addEventListener("conversations-changed", (event) => ask(event.detail.conversations));
+  window.addEventListener("pagehide", () => source.close());
+  window.addEventListener("pageshow", (event) => event.persisted && listen());
+})();
