@@ -1,9 +1,9 @@
 """The company itself in the admin: its name and clock, its queues, and what needs somebody."""
 
 import zoneinfo
+from importlib import import_module
 from typing import Any
 
-import django.contrib.auth.admin  # noqa: F401
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -29,8 +29,9 @@ from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantInline, is_op
 # One way to sign in, with its limits and second factors.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.disable_action("delete_selected")
-# Their admin modules were imported above, so that they do not register again: roles replace groups, and nobody looks at
-# the secrets of somebody's second factor.
+# Roles replace groups, and nobody looks at the secrets of a second factor. Imported here, they do not register later.
+for _module in ("django.contrib.auth.admin", "allauth.account.admin", "allauth.mfa.admin"):
+    import_module(_module)
 admin.site.unregister([Group, EmailAddress, Authenticator])
 
 

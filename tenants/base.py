@@ -50,17 +50,23 @@ class TenantManager(models.Manager):
 
 
 class TenantForeignKey(models.ForeignKey):
-    """A reference within the tenant. The database keeps it by the model's `TenantReference`, not by `id` alone."""
+    """A reference within the tenant. The database keeps it by the model's `TenantReference`, not by `id` alone.
+
+    No index by default: most are served by one that begins with the same column and says which query it is for.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs | {"db_constraint": False})
+        super().__init__(*args, **{"db_index": False} | kwargs | {"db_constraint": False})
 
 
 class TenantModel(models.Model):
     """A row that belongs to one tenant. Subclasses name their `Fence` and one `TenantReference` per foreign key."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, related_name="+", editable=False)
+    # Not indexed alone: "all of a tenant" is never the query, and PostgreSQL would take such an index for others.
+    tenant = models.ForeignKey(
+        "tenants.Tenant", on_delete=models.CASCADE, related_name="+", editable=False, db_index=False
+    )
 
     objects = TenantManager()
 

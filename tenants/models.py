@@ -195,7 +195,7 @@ class Queue(TenantModel):
 class QueueMember(TenantModel):
     queue = TenantForeignKey(Queue, on_delete=models.CASCADE, related_name="queue_members", verbose_name=_("queue"))
     membership = TenantForeignKey(
-        Membership, on_delete=models.CASCADE, related_name="queue_members", verbose_name=_("member")
+        Membership, on_delete=models.CASCADE, related_name="queue_members", verbose_name=_("member"), db_index=True
     )
 
     class Meta:
@@ -249,7 +249,9 @@ class Alert(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.CASCADE, related_name="+", editable=False)
+    tenant = models.ForeignKey(
+        Tenant, null=True, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False
+    )
     kind = models.CharField(_("kind"), max_length=40)
     subject = models.CharField(_("subject"), max_length=120)
     severity = models.CharField(_("severity"), max_length=10, choices=Severity, default=Severity.WARNING)

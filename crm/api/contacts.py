@@ -1,6 +1,8 @@
 """People who write to us. Every member of the company sees all of them."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
@@ -10,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.api import examples
-from crm.api.errors import CHANGING, MISSING, READING, READING_ONE, ProblemSerializer
+from crm.api.errors import CHANGING, READING, READING_ONE, ProblemSerializer
 from crm.api.fields import JSONObject, Phone, TimezoneField, readings
 from crm.api.resource import Resource
 from crm.api.serializers import ContactSerializer
@@ -53,6 +55,10 @@ class ContactInput(ContactChange):
     phone = Phone(help_text="Any spelling; without a country code it is one of the company's country.")
 
 
+class KnownSerializer(ProblemSerializer):
+    contact = serializers.UUIDField(help_text="Who has this phone.")
+
+
 @extend_schema(tags=["contacts"])
 @extend_schema_view(
     list=extend_schema(
@@ -82,23 +88,23 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     @extend_schema(
         summary="Add a contact",
         request=ContactInput,
-        responses={201: ContactSerializer, 409: OpenApiResponse(ProblemSerializer, "Somebody has this phone already.")}
+        responses={201: ContactSerializer, 409: OpenApiResponse(KnownSerializer, "Somebody has this phone already.")}
         | CHANGING,
         examples=[examples.NEW_CONTACT, examples.CONTACT],
     )
     def create(self, request: Request) -> Response:
         given = self.given(ContactInput).validated_data
-        contact, created = contact_by_phone(given.pop("phone"), self)
+        contact, created = contact_by_phone(given.pop("phone"), tenant_id=request.auth.tenant_id, now=self.now)
         if not created:
-            problem = {"detail": _("There is a contact with this phone already."), "contact": contact.pk}
-            return Response(problem, status.HTTP_409_CONFLICT)
+            known = {"detail": _("There is a contact with this phone already."), "contact": contact.pk}
+            return Response(KnownSerializer(known).data, status.HTTP_409_CONFLICT)
         _change(contact, given)
         return Response(self.get_serializer(contact).data, status.HTTP_201_CREATED)
 
     @extend_schema(
         summary="Change a contact",
         request=ContactChange,
-        responses={200: ContactSerializer} | CHANGING | {404: MISSING},
+        responses={200: ContactSerializer} | CHANGING,
         examples=[examples.CONTACT_CHANGE, examples.CONTACT],
     )
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -107,13 +113,15 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         return Response(self.get_serializer(contact).data)
 
 
-def contact_by_phone(phone: str, view: Resource) -> tuple[Contact, bool]:
-    """The contact with this phone in any of its spellings, found as the inbound merge finds it, or a new one."""
-    tenant_id = view.request.auth.tenant_id
+def contact_by_phone(phone: str, *, tenant_id: UUID, now: datetime) -> tuple[Contact, bool]:
+    """The contact with this phone in any of its spellings, found as the inbound merge finds it, or a new one.
+
+    The second value is whether it is new.
+    """
     person = Person(phone=phone)
     known = Identity.objects.filter(kind=IdentityKind.PHONE, value=phones.canonical(phone)).exists()
     with connection.cursor() as cursor:
-        owners = people.resolve(cursor, [(tenant_id, person, view.now)])
+        owners = people.resolve(cursor, [(tenant_id, person, now)])
     contact = Contact.objects.prefetch_related("identities").get(pk=people.contact_of(owners, tenant_id, person))
     return contact, not known
 

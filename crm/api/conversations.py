@@ -19,7 +19,7 @@ from crm.api.pagination import LastTalkFirst
 from crm.api.references import NOBODY, ContactReference, MemberReference, NumberReference, QueueReference
 from crm.api.resource import Resource
 from crm.api.serializers import ConversationSerializer
-from crm.models import Conversation, ConversationStatus
+from crm.models import Contact, Conversation, ConversationStatus
 from tenants.models import Queue
 
 
@@ -120,7 +120,7 @@ class Conversations(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     def create(self, request: Request) -> Response:
         given = self.given(ConversationInput).validated_data
         with transaction.atomic():
-            contact = given.get("contact") or contact_by_phone(given["phone"], self)[0]
+            contact = given.get("contact") or self._contact(given["phone"])
             conversation, created = Conversation.objects.get_or_create(
                 number=given["number"],
                 contact=contact,
@@ -171,6 +171,10 @@ class Conversations(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         except routing.CannotRoute as refusal:
             raise Refused(reason="cannot_route", explanation=refusal.explanation) from None
         return self._shown(conversation)
+
+    def _contact(self, phone: str) -> Contact:
+        contact, _is_new = contact_by_phone(phone, tenant_id=self.request.auth.tenant_id, now=self.now)
+        return contact
 
     def _shown(self, conversation: Conversation, code: int = status.HTTP_200_OK) -> Response:
         return Response(self.get_serializer(conversation).data, code)

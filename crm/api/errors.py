@@ -8,7 +8,6 @@ from rest_framework import serializers
 from rest_framework.exceptions import APIException, NotFound
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 
@@ -82,5 +81,3 @@ READING_ONE = {401: UNAUTHENTICATED, 404: MISSING, 429: THROTTLED}
 CHANGING = {400: INVALID, 401: UNAUTHENTICATED, 404: MISSING, 429: THROTTLED}
 ASKING = CHANGING | {422: REFUSED}
 """Responses by status for `extend_schema`: of lists, of one row, of changes, of changes that a rule may refuse."""
-
-__all__ = ["ASKING", "CHANGING", "READING", "READING_ONE", "Refused", "Response", "UnknownAddress"]

@@ -15,7 +15,7 @@ MOST_BYTES = 32 * 1024
 
 
 class Moment(serializers.DateTimeField):
-    """Answers are in UTC, wherever the company is; what comes in without an offset is the company's local time."""
+    """Shown in UTC, wherever the company is."""
 
     def to_representation(self, value: Any) -> Any:
         return value and value.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -24,8 +24,6 @@ from tenants.context import identity_transaction, tenant_transaction
 from tenants.middleware import hash_of_token, memberships_of
 from tenants.models import ApiToken, Membership, User
 
-_WRONG = _("That e-mail and password do not go together.")
-
 
 class TokenInput(serializers.Serializer):
     email = serializers.EmailField()
@@ -36,17 +34,6 @@ class TokenInput(serializers.Serializer):
     tenant = serializers.CharField(
         max_length=60, required=False, help_text="The company's short name; without it, the first by name."
     )
-
-    def membership(self, request: Request) -> Membership:
-        """Who this is, in which company. Raises ValidationError with what is wrong; an unknown e-mail is a wrong pair."""
-        given = self.validated_data
-        # Before a company is chosen, as in the sign-in page, also when the caller is signed in to one.
-        with identity_transaction():
-            user = authenticate(request._request, email=given["email"], password=given["password"])
-            if user is None:
-                raise serializers.ValidationError({"detail": _WRONG})
-            _check_second_step(user, given.get("code", ""))  # type: ignore[arg-type]
-        return _chosen(memberships_of(user), given.get("tenant"))  # type: ignore[arg-type]
 
 
 class TokenSerializer(serializers.Serializer):
@@ -82,7 +69,7 @@ class Tokens(APIView):
     def post(self, request: Request) -> Response:
         given = TokenInput(data=request.data)
         given.is_valid(raise_exception=True)
-        membership = given.membership(request)
+        membership = sign_in(request, **given.validated_data)
         for tries in self.tries:
             tries.forgive()
         token = {"token": create_token(membership), "tenant": membership.tenant.slug}
@@ -98,6 +85,17 @@ class Tokens(APIView):
         _word, _space, key = request.headers.get("Authorization", "").partition(" ")
         ApiToken.objects.filter(key_hash=hash_of_token(key.strip())).delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def sign_in(request: Request, *, email: str, password: str, code: str = "", tenant: str | None = None) -> Membership:
+    """Who this is, in which company. Raises ValidationError with what is wrong; an unknown e-mail is a wrong pair."""
+    # As on the sign-in page no company is chosen yet, also when the caller is signed in to one.
+    with identity_transaction():
+        user = authenticate(request._request, email=email, password=password)
+        if not isinstance(user, User):
+            raise serializers.ValidationError({"detail": _("That e-mail and password do not go together.")})
+        _check_second_step(user, code)
+    return _chosen(memberships_of(user), tenant)
 
 
 def create_token(membership: Membership) -> str:

@@ -6,6 +6,7 @@ can run before either is configured. In production none of it acts: it stops whe
 
 from crm.local.environment import set_local_environment
 from crm.local.holding import attach_or_start, release
-from crm.local.servers import CannotStart, Servers
+from crm.local.processes import CannotStart
+from crm.local.servers import Servers
 
 __all__ = ["CannotStart", "Servers", "attach_or_start", "release", "set_local_environment"]

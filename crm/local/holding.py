@@ -16,8 +16,10 @@ import time
 from pathlib import Path
 
 from crm.local.environment import BASE_DIR, data_dir, is_local
+from crm.local.postgres import Postgres
 from crm.local.processes import CannotStart
-from crm.local.servers import Postgres, Redis, Server
+from crm.local.redis import Redis
+from crm.local.server import Server
 
 SERVERS: dict[str, type[Server]] = {"DATABASE_URL": Postgres, "REDIS_URL": Redis}
 LOOK_EVERY_S = 0.5
@@ -122,6 +124,7 @@ def _start_keeper(kind: type[Server]) -> subprocess.Popen:
 
 
 def _wait_for(keeper: subprocess.Popen) -> None:
+    assert keeper.stdout
     with keeper.stdout as said:
         answer = said.readline().strip()
     if answer != "ready":

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from contextlib import suppress
+from typing import NoReturn
 
 import psutil
 
@@ -96,7 +97,7 @@ def run() -> int:
         return 1
 
 
-def _run_everything(*, is_local: bool) -> None:
+def _run_everything(*, is_local: bool) -> NoReturn:
     started_at = time.monotonic()
     procfile = _procfile()
     release_command = procfile.pop("release")
@@ -181,7 +182,7 @@ def _why_not_ready(url: str) -> str:
         return str(error)
 
 
-def _watch(children: list[Child]) -> None:
+def _watch(children: list[Child]) -> NoReturn:
     while True:
         _check_alive(children)
         time.sleep(0.5)

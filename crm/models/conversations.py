@@ -60,6 +60,8 @@ class Conversation(TenantModel):
     status = models.CharField(max_length=8, choices=ConversationStatus, default=ConversationStatus.OPEN)
     snoozed_until = models.DateTimeField(null=True)
     unread_count = models.PositiveIntegerField(default=0)
+    # A pointer that merge and compose keep; not a reference in the database, which would check it with every message
+    # and look for it with every message that retention drops.
     last_message = TenantForeignKey("Message", null=True, on_delete=models.SET_NULL, related_name="+")
     last_message_at = models.DateTimeField(null=True)
     last_inbound_at = models.DateTimeField(null=True)
@@ -84,7 +86,6 @@ class Conversation(TenantModel):
             TenantReference("number", name="crm_conversation_number_fk"),
             TenantReference("queue", name="crm_conversation_queue_fk"),
             TenantReference("assignee", name="crm_conversation_assignee_fk"),
-            TenantReference("last_message", name="crm_conversation_last_message_fk"),
         ]
         indexes = [
             # "All": newest first

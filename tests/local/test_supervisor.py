@@ -138,3 +138,12 @@ def until_ready(running):
         if "Password" in line:
             return "".join(lines)
     raise AssertionError("".join(lines))
+
+
+def test_ends_with_a_killed_make(python, ports, checkout):
+    make = python("-c", "import subprocess, sys; subprocess.run([sys.executable, '-m', 'crm.local', 'run'])", **ports)
+    until_ready(make)
+    left_behind = living(checkout)
+    make.kill()
+
+    assert wait_for_end(left_behind, patience_s=15) == []

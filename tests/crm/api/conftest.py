@@ -101,9 +101,14 @@ def approve(company: Company, name: str, body: str, **fields: Any) -> Template:
         return Template.objects.create(
             tenant=company.tenant,
             name=name,
-            waba_id=company.number.waba_id,
             components=[{"type": "BODY", "text": body}],
-            **{"language": "es", "category": "UTILITY", "status": "APPROVED"} | fields,
+            **{
+                "waba_id": company.number.waba_id,
+                "language": "es",
+                "category": "UTILITY",
+                "status": "APPROVED",
+            }
+            | fields,
         )
 
 

@@ -1,5 +1,7 @@
 """Contacts: found by phone in any spelling, changed in what is ours to say."""
 
+import json
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -88,7 +90,7 @@ def test_a_renamed_contact_is_found_by_its_new_name(api, ours, rosa, our_talk):
     ],
 )
 def test_bad_input_is_told_by_field(api, ours, rosa, body, field):
-    answer = api(ours.ana).patch(rosa, body, format="json")
+    answer = api(ours.ana).patch(rosa, json.dumps(body), content_type="application/json")
 
     assert answer.status_code == 400, answer.content
     assert list(answer.json()) == [field]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -165,8 +166,9 @@ def test_no_body_whatever_is_a_failure_of_ours(api, ours, keys, method, address)
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(_BODIES)
     def fuzz(body):
+        cache.clear()  # nobody is to be stopped for asking often
         answer = ask(client, method, url, json.dumps(body))
-        assert answer.status_code in (200, 201, 400, 404, 409, 422, 429), (body, answer.content[:300])
+        assert answer.status_code in (200, 201, 400, 404, 409, 422), (body, answer.content[:300])
         assert answer.headers["Content-Type"] == "application/json"
         answer.json()
 
@@ -186,7 +188,7 @@ def test_no_query_whatever_is_a_failure_of_ours(api, ours, keys, noun):
     @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(st.dictionaries(names, values, max_size=3))
     def fuzz(query):
-        assert client.get(f"{ROOT}{noun}/", query).status_code in (200, 400, 429), query
+        assert client.get(f"{ROOT}{noun}/", query).status_code in (200, 400), query
 
     fuzz()
 
