@@ -97,7 +97,7 @@ def configure(level: str) -> None:
                     ],
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "line"}},
+            "handlers": {"stderr": {"()": _StandardError, "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 # One line a request or a task is the proxy's and the worker's business, not ours.
@@ -129,6 +129,16 @@ def report_errors(dsn: str, *, transport: Any = None) -> None:
         before_send=lambda event, hint: redacted(event),
         before_breadcrumb=lambda crumb, hint: redacted(crumb),
     )
+
+
+class _StandardError(logging.Handler):
+    """Standard error as it is at the moment; a line that cannot be made or written is not shown raw either."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+        except Exception as error:  # logging must never break what it tells about
+            sys.stderr.write(f"a line of the log was lost: {type(error).__name__} in {record.pathname}\n")
 
 
 def _without_phone(found: re.Match[str]) -> str:

@@ -16,4 +16,5 @@ urlpatterns = [
     path("api/v1/", include("crm.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", Documentation.as_view(), name="docs"),
+    path("", include("crm.urls_inbox")),
 ]

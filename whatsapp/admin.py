@@ -64,7 +64,7 @@ class NumberAdmin(TenantAdmin):
         "display_number",
         "queue",
         "state",
-        "token",
+        "token_check",
         "quality",
         "last_webhook_at",
         "phone_number_id",
@@ -77,7 +77,7 @@ class NumberAdmin(TenantAdmin):
     actions = ["check_connection", "replay_events", "resume"]
     actions_list = ["upload_connections"]
     actions_submit_line = ["save_and_check"]
-    readonly_fields = ["token", "state", "quality", "checked_at", "last_webhook_at"]
+    readonly_fields = ["token_check", "state", "quality", "checked_at", "last_webhook_at"]
     fieldsets = [
         (None, {"fields": ["alias", "queue", "is_active", "state"]}),
         (
@@ -94,7 +94,7 @@ class NumberAdmin(TenantAdmin):
             },
         ),
         (_("Secrets"), {"fields": ["new_token", "new_verify_token", "endpoint"]}),
-        (_("As last seen"), {"fields": ["token", "quality", "checked_at", "last_webhook_at"]}),
+        (_("As last seen"), {"fields": ["token_check", "quality", "checked_at", "last_webhook_at"]}),
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
@@ -167,7 +167,7 @@ class NumberAdmin(TenantAdmin):
         ordering="token_state",
         label={TokenState.VALID: "success", TokenState.EXPIRED: "danger", TokenState.MISSING: "warning"},
     )
-    def token(self, obj: Number) -> tuple[str, Any]:
+    def token_check(self, obj: Number) -> tuple[str, Any]:
         return obj.token_state, obj.get_token_state_display()
 
 

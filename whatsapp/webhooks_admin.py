@@ -87,9 +87,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
             "form": form,
             "body": body,
         }
-        response = render(request, "admin/whatsapp/webhook_body.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return render(request, "admin/whatsapp/webhook_body.html", context)
 
     @display(
         description=gettext_lazy("state"),

@@ -1,10 +1,12 @@
 """Who calls: the membership that the middleware found, by token or by session. A token is bound to one company."""
 
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+
+from tenants.models import Membership
 
 
 class MembershipAuthentication(BaseAuthentication):
@@ -20,6 +22,11 @@ class MembershipAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Token"
+
+
+def caller(request: Request) -> Membership:
+    """Who asks, and in which company."""
+    return cast(Membership, request.auth)
 
 
 class IsMember(BasePermission):

@@ -44,7 +44,7 @@ class TextInput(serializers.Serializer):
         try:
             return super().to_internal_value({"body": data})
         except serializers.ValidationError as error:
-            raise serializers.ValidationError(error.detail["body"]) from None  # type: ignore[index, call-overload]
+            raise serializers.ValidationError(error.detail["body"]) from None  # type: ignore[call-overload]
 
     def validate_body(self, body: str) -> str:
         if not body.strip():

@@ -12,8 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.api import examples
+from crm.api.authentication import caller
 from crm.api.errors import CHANGING, READING, READING_ONE, ProblemSerializer
-from crm.api.fields import JSONObject, Phone, TimezoneField, readings
+from crm.api.fields import JSONObject, PhoneInput, TimezoneField, readings
 from crm.api.resource import Resource
 from crm.api.serializers import ContactSerializer
 from crm.inbound import people
@@ -26,14 +27,14 @@ class PhoneFilter(serializers.CharField):
     """A phone in any spelling, as the contacts it may belong to."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
-        read = readings(super().run_validation(data), self.context["request"].auth.tenant.default_country)
+        read = readings(super().run_validation(data), caller(self.context["request"]).tenant.default_country)
         keys = [phones.canonical(phone) for phone in read]
         return Identity.objects.filter(kind=IdentityKind.PHONE, value__in=keys).values("contact_id")
 
 
 class ContactFilters(serializers.Serializer):
     phone = PhoneFilter(required=False, help_text="Any spelling: `+51 900 555 014`, `51900555014`, `900555014`.")
-    label = serializers.CharField(required=False, max_length=60)
+    label = serializers.CharField(required=False, max_length=60)  # type: ignore[assignment]
     search = serializers.CharField(required=False, max_length=100, help_text="Words of the name, username or phone.")
 
 
@@ -52,7 +53,7 @@ class ContactChange(serializers.Serializer):
 
 
 class ContactInput(ContactChange):
-    phone = Phone(help_text="Any spelling; without a country code it is one of the company's country.")
+    phone = PhoneInput(help_text="Any spelling; without a country code it is one of the company's country.")
 
 
 class KnownSerializer(ProblemSerializer):
@@ -94,7 +95,7 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     )
     def create(self, request: Request) -> Response:
         given = self.given(ContactInput).validated_data
-        contact, created = contact_by_phone(given.pop("phone"), tenant_id=request.auth.tenant_id, now=self.now)
+        contact, created = contact_by_phone(given.pop("phone"), tenant_id=caller(request).tenant_id, now=self.now)
         if not created:
             known = {"detail": _("There is a contact with this phone already."), "contact": contact.pk}
             return Response(KnownSerializer(known).data, status.HTTP_409_CONFLICT)

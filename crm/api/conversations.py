@@ -12,9 +12,10 @@ from rest_framework.response import Response
 
 from crm import routing
 from crm.api import examples
+from crm.api.authentication import caller
 from crm.api.contacts import PhoneFilter, contact_by_phone
 from crm.api.errors import ASKING, READING, READING_ONE, Refused
-from crm.api.fields import Phone
+from crm.api.fields import PhoneInput
 from crm.api.pagination import LastTalkFirst
 from crm.api.references import NOBODY, ContactReference, MemberReference, NumberReference, QueueReference
 from crm.api.resource import Resource
@@ -50,7 +51,7 @@ class ConversationInput(serializers.Serializer):
 
     number = NumberReference(help_text="Id or Meta's phone number id.")
     contact = ContactReference(required=False, help_text="Id.")
-    phone = Phone(required=False)
+    phone = PhoneInput(required=False, help_text="Any spelling.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("contact" in attrs) == ("phone" in attrs):
@@ -105,7 +106,8 @@ class Conversations(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     pagination_class = LastTalkFirst
 
     def get_queryset(self) -> Any:
-        return super().get_queryset().visible_to(self.request.auth)
+        visible: Any = super().get_queryset()
+        return visible.visible_to(caller(self.request))
 
     def filter_queryset(self, queryset: Any) -> Any:
         return self.asked_for(ConversationFilters).narrow(queryset) if self.action == "list" else queryset
@@ -124,7 +126,7 @@ class Conversations(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
             conversation, created = Conversation.objects.get_or_create(
                 number=given["number"],
                 contact=contact,
-                defaults={"tenant_id": request.auth.tenant_id, "queue": _queue_of(given["number"])},
+                defaults={"tenant_id": caller(request).tenant_id, "queue": _queue_of(given["number"])},
             )
             visible = self.get_queryset().filter(pk=conversation.pk).first()
             if visible is None:
@@ -167,13 +169,13 @@ class Conversations(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         conversation = self.get_object()
         given = self.given(input_class).validated_data if input_class else {}
         try:
-            change(conversation=conversation, actor=self.request.auth, now=self.now, **given)
+            change(conversation=conversation, actor=caller(self.request), now=self.now, **given)
         except routing.CannotRoute as refusal:
             raise Refused(reason="cannot_route", explanation=refusal.explanation) from None
         return self._shown(conversation)
 
     def _contact(self, phone: str) -> Contact:
-        contact, _is_new = contact_by_phone(phone, tenant_id=self.request.auth.tenant_id, now=self.now)
+        contact, _is_new = contact_by_phone(phone, tenant_id=caller(self.request).tenant_id, now=self.now)
         return contact
 
     def _shown(self, conversation: Conversation, code: int = status.HTTP_200_OK) -> Response:

@@ -18,7 +18,7 @@ class Refused(APIException):
 
     def __init__(self, *, reason: str, explanation: Any) -> None:
         super().__init__()
-        self.detail = {"detail": str(explanation), "reason": str(reason)}  # type: ignore[assignment]
+        self.detail: Any = {"detail": str(explanation), "reason": str(reason)}
 
 
 class ProblemSerializer(serializers.Serializer):

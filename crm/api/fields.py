@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from crm.api.authentication import caller
 from whatsapp import phones
 
 MOST_BYTES = 32 * 1024
@@ -41,13 +42,19 @@ class JSONObject(serializers.JSONField):
 
 @extend_schema_field({"type": "string", "pattern": r"^\+\d{6,20}$", "nullable": True, "example": "+51900555014"})
 class Phone(serializers.CharField):
-    """Out: E.164. In: any spelling; a number without a country code is one of the company's country."""
-
-    def to_internal_value(self, data: Any) -> str:
-        return readings(super().to_internal_value(data), self.context["request"].auth.tenant.default_country)[0]
+    """E.164; null for who has none."""
 
     def to_representation(self, value: str) -> str | None:  # type: ignore[override]
         return f"+{value}" if value else None
+
+
+@extend_schema_field({"type": "string", "example": "+51 900 555 014"})
+class PhoneInput(serializers.CharField):
+    """Any spelling, as digits; a number without a country code is one of the company's country."""
+
+    def to_internal_value(self, data: Any) -> str:
+        country = caller(self.context["request"]).tenant.default_country
+        return readings(super().to_internal_value(data), country)[0]
 
 
 class TimezoneField(serializers.CharField):

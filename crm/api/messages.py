@@ -1,6 +1,7 @@
 """What was said in a conversation, and saying something: the same call as an agent's answer in the browser."""
 
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status
@@ -10,6 +11,7 @@ from rest_framework.response import Response
 
 from crm import outbound
 from crm.api import examples
+from crm.api.authentication import caller
 from crm.api.composing import MessageInput
 from crm.api.errors import ASKING, READING, READING_ONE, Refused
 from crm.api.pagination import LastSaidFirst
@@ -17,7 +19,7 @@ from crm.api.resource import Resource
 from crm.api.serializers import MessageSerializer
 from crm.models import Conversation, Message, Source
 
-_CONVERSATION_ID = OpenApiParameter("conversation_id", str, OpenApiParameter.PATH)
+_CONVERSATION_ID = OpenApiParameter("conversation_id", UUID, OpenApiParameter.PATH)
 
 
 @extend_schema(tags=["messages"])
@@ -33,7 +35,7 @@ class MessageResource(Resource):
 )
 class Messages(mixins.RetrieveModelMixin, MessageResource):
     def get_queryset(self) -> Any:
-        visible = Conversation.objects.visible_to(self.request.auth)
+        visible = Conversation.objects.visible_to(caller(self.request))
         return super().get_queryset().filter(conversation__in=visible)
 
 
@@ -75,7 +77,7 @@ class Thread(mixins.ListModelMixin, MessageResource):
             message = outbound.compose(
                 conversation=conversation,
                 source=Source.API,
-                author=request.auth,
+                author=caller(request),
                 now=self.now,
                 **given.message(conversation),
             )
@@ -84,5 +86,5 @@ class Thread(mixins.ListModelMixin, MessageResource):
         return Response(self.get_serializer(message).data, status.HTTP_201_CREATED)
 
     def _conversation(self) -> Conversation:
-        visible = Conversation.objects.visible_to(self.request.auth).select_related("contact", "number")
+        visible = Conversation.objects.visible_to(caller(self.request)).select_related("contact", "number")
         return get_object_or_404(visible, pk=self.kwargs["conversation_id"])

@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError as Malformed
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
@@ -15,7 +14,7 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 200
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any] | None:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
         self._model = queryset.model
         return super().paginate_queryset(queryset, request, view)
 
@@ -24,7 +23,7 @@ class NewestFirst(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:
-                self._refuse_made_up(cursor.position)
+                self._refuse_made_up(str(cursor.position))
         except (NotFound, Malformed):
             raise ValidationError({"cursor": [_("Take the cursor from “next” or “previous” as it is.")]}) from None
         return cursor

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 
+from crm.api.authentication import caller
 from crm.models import Contact
 from tenants.models import Membership, Queue
 from whatsapp.models import Number
@@ -73,7 +74,7 @@ class MemberReference(Reference):
 
     def _named(self, text: str) -> Any:
         if text == ME:
-            return self.context["request"].auth
+            return caller(self.context["request"])
         if text == NOBODY and self.is_filter:
             return NOBODY
         return super()._named(text)

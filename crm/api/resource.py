@@ -19,7 +19,7 @@ class Resource(GenericViewSet):
         super().initial(request, *args, **kwargs)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | {"now": getattr(self, "now", None)}
+        return {**super().get_serializer_context(), "now": getattr(self, "now", None)}
 
     def given(self, serializer_class: type[Serializer], data: Any = None, **kwargs: Any) -> Any:
         """The request's body (or `data`) as the serializer understands it. Raises ValidationError: 400."""

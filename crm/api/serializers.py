@@ -15,8 +15,7 @@ from whatsapp.window import WindowState
 
 
 class Shape(serializers.ModelSerializer):
-    """What is shown of a row; nothing is written through it."""
-
+    # What is shown of a row; nothing is written through it. (A docstring would describe every shape in the schema.)
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {models.DateTimeField: Moment}
 
     def get_fields(self) -> dict[str, Any]:
@@ -37,12 +36,16 @@ class MemberSerializer(Shape):
 
 
 class QueueNameSerializer(Shape):
+    """A queue, in short."""
+
     class Meta:
         model = Queue
         fields = ["id", "name"]
 
 
 class QueueSerializer(Shape):
+    """Which of our people answer. Exactly one queue of a company is triage."""
+
     members = MemberSerializer(many=True, read_only=True)
 
     class Meta:
@@ -51,6 +54,8 @@ class QueueSerializer(Shape):
 
 
 class NumberNameSerializer(Shape):
+    """A number, in short."""
+
     class Meta:
         model = Number
         fields = ["id", "alias", "phone_number_id", "display_number"]
@@ -79,6 +84,8 @@ class NumberSerializer(Shape):
 
 
 class TemplateSerializer(Shape):
+    """A message Meta has approved in one language: what may be sent when the window is closed."""
+
     body = serializers.CharField(read_only=True)
     footer = serializers.CharField(read_only=True)
     variables = serializers.ListField(child=serializers.CharField(), read_only=True)
@@ -102,12 +109,16 @@ class TemplateSerializer(Shape):
 
 
 class IdentitySerializer(Shape):
+    """One address of a contact; a phone's national variants are one."""
+
     class Meta:
         model = Identity
         fields = ["kind", "value"]
 
 
 class ContactSerializer(Shape):
+    """A person who writes to us; may have no phone at all."""
+
     name = serializers.SerializerMethodField(help_text="As our people wrote it, else the name on WhatsApp.")
     phone = Phone(read_only=True)
     identities = IdentitySerializer(many=True, read_only=True)
@@ -134,6 +145,8 @@ class ContactSerializer(Shape):
 
 
 class ConversationSerializer(Shape):
+    """One contact and one of our numbers, for ever."""
+
     contact = ContactSerializer(read_only=True)
     number = NumberNameSerializer(read_only=True)
     queue = QueueNameSerializer(read_only=True)
@@ -168,12 +181,16 @@ class ConversationSerializer(Shape):
 
 
 class MessageErrorSerializer(serializers.Serializer):
+    """Why a message did not go out."""
+
     reason = serializers.CharField(source="error_reason", help_text="Our word, the same for every provider.")
     code = serializers.IntegerField(source="error_code", allow_null=True, help_text="The provider's number.")
     detail = serializers.CharField(source="error_detail")
 
 
 class CostSerializer(serializers.Serializer):
+    """What the provider says a message cost."""
+
     amount = serializers.DecimalField(
         source="cost_amount", max_digits=10, decimal_places=5, allow_null=True, help_text="Null until rates are loaded."
     )
@@ -182,6 +199,8 @@ class CostSerializer(serializers.Serializer):
 
 
 class MessageSerializer(Shape):
+    """One message, in or out."""
+
     payload = JSONObject(read_only=True, help_text="The content in full; its keys depend on `type`.")
     text = serializers.CharField(read_only=True, help_text="What lists show of it.")
     author = MemberSerializer(read_only=True, allow_null=True)

@@ -11,6 +11,7 @@ class FailedSignIns(SimpleRateThrottle):
     """Counts every try before it is judged, so that many at once do not slip through; success takes it back."""
 
     scope = "auth"
+    duration: float
 
     def forgive(self) -> None:
         """The try was right: a script that signs in for each run is nobody guessing."""

@@ -79,7 +79,11 @@ class Tokens(APIView):
         tags=["auth"],
         summary="Revoke the presented token",
         request=None,
-        responses={204: OpenApiResponse(description="It opens nothing any more."), 401: UNAUTHENTICATED},
+        responses={
+            204: OpenApiResponse(description="It opens nothing any more."),
+            401: UNAUTHENTICATED,
+            429: THROTTLED,
+        },
     )
     def delete(self, request: Request) -> Response:
         _word, _space, key = request.headers.get("Authorization", "").partition(" ")

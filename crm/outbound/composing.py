@@ -43,6 +43,10 @@ from whatsapp.outgoing import Reaction as ReactionContent
 
 _PRIORITY = {Source.SEQUENCE: Priority.SEQUENCE}
 _PEOPLE = frozenset({Source.AGENT, Source.API, Source.PHONE})
+_MOVED = (
+    "last_message", "last_message_at", "last_inbound_at", "waiting_since", "unread_count", "status", "snoozed_until",
+    "assignee",
+)  # fmt: skip
 # Meta refuses these inside a template's parameter (error 132018 and its kin).
 _FORBIDDEN_IN_PARAMETER = re.compile(r"[\n\r\t]| {5,}")
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
@@ -178,12 +182,22 @@ def _has_address(conversation: Conversation, *, by_user_id: bool) -> bool:
 def _move_conversation(
     conversation: Conversation, message: Message, author: Membership | None, source: Source, now: datetime
 ) -> None:
-    """Put the message on top; a person's answer also ends the customer's waiting and takes an unowned conversation."""
-    conversation.last_message, conversation.last_message_at = message, now
-    changed = ["last_message", "last_message_at"]
+    """Put the message on top; a person's answer also ends the customer's waiting and takes an unowned conversation.
+
+    Under the row's lock, because a merge may be adding a customer's message: one that the writer has not seen stays
+    unanswered, and one that is newer stays on top.
+    """
+    seen_until = conversation.last_inbound_at
+    locked = Conversation.objects.select_for_update(no_key=True)
+    conversation.refresh_from_db(fields=_MOVED, from_queryset=locked)
+    changed = []
+    if conversation.last_message_at is None or conversation.last_message_at <= now:
+        conversation.last_message, conversation.last_message_at = message, now
+        changed += ["last_message", "last_message_at"]
     if source in _PEOPLE:
-        conversation.waiting_since, conversation.unread_count = None, 0
-        changed += ["waiting_since", "unread_count"]
+        if conversation.last_inbound_at == seen_until:
+            conversation.waiting_since, conversation.unread_count = None, 0
+            changed += ["waiting_since", "unread_count"]
         if conversation.status != ConversationStatus.OPEN:
             conversation.status, conversation.snoozed_until = ConversationStatus.OPEN, None
             changed += ["status", "snoozed_until"]

@@ -100,7 +100,8 @@ def moment_in_words(moment: datetime, now: datetime) -> str:
     here = timezone.localtime(moment)
     days = (here.date() - timezone.localdate(now)).days
     named = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}.get(days)
-    return f"{named or date_format(here, _('D j M')).lower()} {here:%H:%M}"
+    written = date_format(here, _("D j M")) if abs(days) < 300 else date_format(here, _("j M Y"))
+    return f"{named or written.lower()} {here:%H:%M}"
 
 
 @register.filter

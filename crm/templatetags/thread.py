@@ -122,6 +122,50 @@ def file_word(attachment: Attachment | None) -> str:
 
 
 @register.filter
+def place(content: dict[str, Any]) -> dict[str, str]:
+    """Title, details and map address of a location; the object is whatever the customer's WhatsApp wrote."""
+    name, address = str(content.get("name") or ""), str(content.get("address") or "")
+    try:
+        point = f"{float(content['latitude']):.6f}, {float(content['longitude']):.6f}"
+    except (KeyError, TypeError, ValueError):
+        point = ""
+    latitude, _comma, longitude = point.partition(", ")
+    details = [part for part in (address if name else "", point) if part]
+    return {
+        "title": name or address or _("Location"),
+        "details": " · ".join(details),
+        "url": f"https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}#map=17/{latitude}/{longitude}"
+        if point
+        else "",
+    }
+
+
+@register.filter
+def cards(content: dict[str, Any]) -> list[dict[str, str]]:
+    """Name and phones of each shared contact."""
+    found = content.get("contacts")
+    return [
+        {
+            "name": str(name.get("formatted_name") or name.get("first_name") or _("Contact")),
+            "phones": ", ".join(
+                str(each.get("phone") or each.get("wa_id") or "") for each in _objects(card.get("phones"))
+            ),
+        }
+        for card in _objects(found)
+        if isinstance(name := card.get("name") or {}, dict)
+    ]
+
+
+@register.filter
+def products(content: dict[str, Any]) -> list[dict[str, Any]]:
+    return _objects(content.get("product_items"))
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+@register.filter
 def phone(digits: str) -> str:
     return phones.display(digits)
 
