@@ -11,7 +11,7 @@ run: .venv/base.stamp
 
 test: lint
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/pytest
+	$(BIN)/python -m pytest
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
@@ -23,7 +23,7 @@ bench: .venv/test.stamp
 	$(BIN)/python -m tests.bench
 
 faults: .venv/test.stamp
-	$(BIN)/pytest tests/faults
+	$(BIN)/python -m pytest tests/faults
 
 messages: .venv/test.stamp
 	$(BIN)/python manage.py makemessages --all --no-location --ignore .venv

@@ -2,7 +2,7 @@
 
 A line is `[+gap] mark [tag]… words`. The mark says who:
 
-    <   the customer            >   the colleague whose talk it is; `>milagros` another one
+    <   the customer            >   the colleague whose talk it is; `>supervisor` another one
     *   a sequence              ~   our side, typed on the phone
     =   what a colleague does: `= ana takes`, `transfers Soporte luis`, `releases`, `reads`, `snoozes 20h`, `closes`
 

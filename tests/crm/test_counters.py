@@ -3,6 +3,7 @@ import time
 
 import pytest
 import redis
+from django.conf import settings
 
 from crm import counters
 
@@ -19,8 +20,8 @@ def _from_zero():
 @pytest.fixture
 def redis_down(monkeypatch):
     """A Redis that answers nobody; calling the result brings it back."""
-    nobody = redis.Redis(host="127.0.0.1", port=9, socket_connect_timeout=0.2)
-    monkeypatch.setattr(counters, "_connection", nobody)
+    monkeypatch.setattr(counters, "_connection", None)
+    monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1:9/0")
     return monkeypatch.undo
 
 

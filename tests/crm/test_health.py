@@ -2,7 +2,6 @@ import time
 from datetime import timedelta
 
 import pytest
-import redis
 from django.db import OperationalError
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -26,8 +25,9 @@ def at_work():
 
 
 @pytest.fixture
-def redis_down(monkeypatch):
-    monkeypatch.setattr(counters, "_connection", redis.Redis(host="127.0.0.1", port=9, socket_connect_timeout=0.2))
+def redis_down(monkeypatch, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    monkeypatch.setattr(counters, "_connection", None)
 
 
 def receive(state="new", *, due_ago=timedelta(), **fields) -> None:

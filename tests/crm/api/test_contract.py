@@ -1,8 +1,12 @@
 """What holds for every address: its methods, who may call, and that no input whatever is a failure of ours."""
 
 import json
+import re
 
+import jsonschema
 import pytest
+from django.conf import settings as django_settings
+from django.contrib.staticfiles import finders
 from django.core.cache import cache
 from django.core.management import call_command
 from hypothesis import HealthCheck, given, settings
@@ -219,6 +223,29 @@ def test_every_operation_says_what_it_does_shows_an_example_and_names_its_errors
             assert method == "delete" or "example" in json.dumps(operation), where
 
 
+@pytest.mark.parametrize("address", [address for address, methods in ADDRESSES.items() if "GET" in methods])
+def test_answers_are_as_described(api, ours, keys, documented, address):
+    answer = api(ours.owner).get(ROOT + address.format(**keys)).json()
+
+    names = re.sub(r"\{\w+\}", "{}", f"/api/v1/{address}")
+    (operations,) = (ops for path, ops in documented["paths"].items() if re.sub(r"\{\w+\}", "{}", path) == names)
+    described = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer
+    jsonschema.validate(answer, closed(described | {"components": documented["components"]}))
+
+
+def closed(schema):
+    """OpenAPI 3.0 as JSON Schema, in which a property nobody described is an error."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {name: closed(each) for name, each in schema.items()}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        schema.setdefault("additionalProperties", False)
+    return {"anyOf": [schema, {"type": "null"}]} if schema.pop("nullable", False) is True else schema
+
+
 def test_operations_ask_for_the_token_except_the_one_that_gives_it(documented):
     assert documented["components"]["securitySchemes"]["token"]["name"] == "Authorization"
     assert documented["paths"]["/api/v1/conversations/"]["get"]["security"] == [{"token": []}]
@@ -236,3 +263,11 @@ def test_the_pages_of_the_documentation_come_from_us_alone(ours):
     assert "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js" in page
     assert "//cdn" not in page + script
     assert "/api/schema/" in script
+
+
+@pytest.mark.skipif(
+    "drf_spectacular_sidecar" not in django_settings.INSTALLED_APPS, reason="its static files are not installed"
+)
+@pytest.mark.parametrize("file", ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js"])
+def test_what_the_documentation_loads_is_there(file):
+    assert finders.find(f"drf_spectacular_sidecar/swagger-ui-dist/{file}")

@@ -1,0 +1,56 @@
+"""`python -m tests.bench [--only NAME] [--quick] [--conversations N]`; each also by environment (ONLY=…, QUICK=1)."""
+
+import argparse
+import os
+from importlib import import_module
+from pathlib import Path
+
+from tests.bench.options import Options
+from tests.bench.report import ROOT, Figure, surroundings, table
+from tests.bench.stage import Stage
+
+NAMES = ("intake", "merging", "sustaining", "latency", "sending", "inbox", "memory")
+PAGE = ROOT / "docs" / "benchmarks.md"
+INTRODUCTION = """# Benchmarks
+
+Written by `make bench`; the promises are those of the design. Everything runs on one machine: the load generator,
+PostgreSQL and Redis share the cores with what is measured. Ratios are of the same run.
+"""
+
+
+def main() -> None:
+    given = _arguments()
+    options = Options(conversations=given.conversations, quick=given.quick)
+    about, found = surroundings(), {}
+    with Stage() as stage:
+        for name in [given.only] if given.only else NAMES:
+            module = import_module(f"tests.bench.{name}")
+            options.say(f"{name}: {_title(module)}")
+            stage.empty()
+            found[name] = list(module.measure(stage, options))
+            print(table(found[name]), flush=True)
+    print(f"\n{about}\n\n{table([figure for figures in found.values() for figure in figures])}")
+    if not given.only:
+        _write(PAGE, about, found)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure what the design promises.")
+    parser.add_argument("--only", choices=NAMES, default=os.environ.get("ONLY") or None)
+    parser.add_argument("--quick", action="store_true", default=bool(os.environ.get("QUICK")))
+    parser.add_argument("--conversations", type=int, default=int(os.environ.get("CONVERSATIONS") or 100_000))
+    return parser.parse_args()
+
+
+def _write(page: Path, about: str, found: dict[str, list[Figure]]) -> None:
+    parts = [f"## {name.capitalize()}\n\n{_title(import_module(f'tests.bench.{name}'))}\n\n{table(figures)}\n" for name, figures in found.items()]
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("\n".join([INTRODUCTION, about + "\n", *parts]))
+
+
+def _title(module: object) -> str:
+    return (module.__doc__ or "").split("\n\n")[0]
+
+
+if __name__ == "__main__":
+    main()
