@@ -1,5 +1,6 @@
 """People who write to us and their conversations in the admin: for looking; the talking is done in the inbox."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -38,7 +39,7 @@ class LargeTable:
 
 @admin.register(Contact)
 class ContactAdmin(LargeTable, TenantAdmin):
-    list_display = ["shown_name", "shown_phone", "shown_labels", "marketing_stopped", "created_at"]
+    list_display = ["shown_name", "shown_phone", "shown_labels", "takes_marketing", "since"]
     list_filter = ["marketing_stopped"]
     search_fields = ["search_text", "phone"]
     search_help_text = _("Name, username or digits of the phone number")
@@ -51,9 +52,9 @@ class ContactAdmin(LargeTable, TenantAdmin):
         "labels",
         "timezone",
         "marketing_stopped",
-        "created_at",
+        "since",
     ]
-    readonly_fields = ["profile_name", "username", "shown_phone", "created_at"]
+    readonly_fields = ["profile_name", "username", "shown_phone", "since"]
     inlines = [IdentityOfContact]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str) -> Any:
@@ -73,6 +74,14 @@ class ContactAdmin(LargeTable, TenantAdmin):
     def shown_phone(self, obj: Contact) -> str:
         return obj.shown_phone or "–"
 
+    @display(description=_("takes marketing"), ordering="marketing_stopped", boolean=True)
+    def takes_marketing(self, obj: Contact) -> bool:
+        return not obj.marketing_stopped
+
+    @display(description=_("since"), ordering="created_at")
+    def since(self, obj: Contact) -> datetime:
+        return obj.created_at
+
     @display(description=_("labels"))
     def shown_labels(self, obj: Contact) -> str:
         return ", ".join(obj.labels) or "–"
@@ -90,7 +99,7 @@ class ConversationAdmin(LargeTable, ReadOnlyAdmin):
         "number",
         "queue",
         "assignee",
-        "shown_status",
+        "status",
         "snoozed_until",
         "unread_count",
         "last_message_at",

@@ -6,7 +6,7 @@ class CrmConfig(AppConfig):
     name = "crm"
 
     def ready(self) -> None:
-        from crm import logs, receivers  # noqa: F401  (importing connects them)
+        from crm import celery, logs, receivers  # noqa: F401  (importing connects them)
 
         logs.configure(settings.LOG_LEVEL)
         if settings.SENTRY_DSN:

@@ -92,7 +92,6 @@ WHERE a.kind = 'webhook-unrouted' AND a.resolved_at IS NULL
 def sweep() -> None:
     """Find what no bell announced: webhooks, numbers with due messages, deliveries whose number exists by now."""
     counters.heartbeat("beat")
-    counters.heartbeat("worker")
     with system_transaction(), connection.cursor() as cursor:
         cursor.execute(_WAKE_UNROUTED)
         if cursor.rowcount:

@@ -19,6 +19,7 @@ import redis.asyncio
 from django.conf import settings
 from django.db import transaction
 
+from tenants import counters
 from tenants.models import Membership
 
 log = logging.getLogger(__name__)
@@ -141,6 +142,7 @@ class Hub:
         name = channel(audience.tenant_id)
         first = name not in self._audiences
         self._audiences.setdefault(name, set()).add(audience)
+        counters.level("live_clients", self.clients)
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen())
         elif first and self._pubsub is not None:
@@ -151,6 +153,7 @@ class Hub:
         name = channel(audience.tenant_id)
         members = self._audiences.get(name, set())
         members.discard(audience)
+        counters.level("live_clients", self.clients)
         if not members:
             self._audiences.pop(name, None)
             if self._pubsub is not None:

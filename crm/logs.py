@@ -72,7 +72,7 @@ def configure(level: str) -> None:
         hide(str(getattr(settings, name, "") or ""))
     hide(str(settings.DATABASES["default"].get("PASSWORD") or ""))
 
-    before = [
+    before: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

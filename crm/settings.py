@@ -1,6 +1,7 @@
 """The wiring. Every value that differs between installations comes from the environment; `.env.example` lists them."""
 
 import base64
+import warnings
 from pathlib import Path
 
 import environ
@@ -101,6 +102,9 @@ TEMPLATES = [
     },
 ]
 
+# WhiteNoise answers with files read in a thread, which is right; Django warns of it at each one.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
+
 # --- Data ---------------------------------------------------------------------------------------------------------
 
 DATABASES = {
@@ -126,7 +130,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {"default": {"BACKEND": "tenants.caching.ForgivingRedisCache", "LOCATION": REDIS_URL}}
 
 # The stream of a browser must outlive a worker's restart; sessions are the database's.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -201,6 +205,11 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # else anybody could make us mail strangers
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+# How many proxies of ours stand in front: without it everybody behind one shares its address in the login limits.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
+MFA_ADAPTER = "tenants.accounts.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Ventana"
@@ -215,8 +224,13 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
+STATICFILES_FINDERS = [
+    "crm.stylesheet.InlinedStylesheet",  # before the finder of the same name's @import list
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+]
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = None if LOCAL else BASE_DIR / "staticfiles"  # a local machine serves them from where they are
 WHITENOISE_USE_FINDERS = LOCAL
 WHITENOISE_MAX_AGE = 0 if LOCAL else 60
 STORAGES = {

@@ -29,7 +29,7 @@ class InlinedStylesheet(BaseFinder):
         self.source = settings.BASE_DIR / "static" / NAME
         self.folder = tempfile.TemporaryDirectory(prefix="ventana-css-")
         self.storage = FileSystemStorage(location=self.folder.name)
-        self.storage.prefix = None  # type: ignore[attr-defined]  (collectstatic reads it)
+        self.storage.prefix = None  # type: ignore[attr-defined]  # collectstatic reads it
 
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         if path != NAME:
@@ -41,7 +41,7 @@ class InlinedStylesheet(BaseFinder):
         self._write()
         yield NAME, self.storage
 
-    def check(self, **kwargs: Any) -> list[Any]:
+    def check(self, **kwargs: Any) -> Any:
         return []
 
     def _write(self) -> str:

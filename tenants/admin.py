@@ -29,6 +29,7 @@ from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantInline, is_op
 # One way to sign in, with its limits and second factors.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.disable_action("delete_selected")
+admin.site.index_title = _("Overview")  # type: ignore[assignment]
 # Roles replace groups, and nobody looks at the secrets of a second factor. Imported here, they do not register later.
 for _module in ("django.contrib.auth.admin", "allauth.account.admin", "allauth.mfa.admin"):
     import_module(_module)
@@ -36,13 +37,13 @@ admin.site.unregister([Group, EmailAddress, Authenticator])
 
 
 class CompanyForm(forms.ModelForm):
-    timezone = forms.ChoiceField(label=_("time zone"), widget=UnfoldAdminSelectWidget())
-    locale = forms.ChoiceField(label=_("language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget())
+    timezone = forms.ChoiceField(label=_("Time zone"), widget=UnfoldAdminSelectWidget())
+    locale = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES, widget=UnfoldAdminSelectWidget())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "timezone" in self.fields:
-            self.fields["timezone"].choices = [(name, name) for name in sorted(zoneinfo.available_timezones())]
+            self.fields["timezone"].choices = [(name, name) for name in sorted(zoneinfo.available_timezones())]  # type: ignore[attr-defined]
 
     def clean_default_country(self) -> str:
         country = self.cleaned_data["default_country"].upper()
@@ -57,7 +58,7 @@ class CompanyAdmin(ModelAdmin):
 
     form = CompanyForm
     fields = ["name", "slug", "timezone", "locale", "default_country"]
-    list_display = ["name", "slug", "timezone", "created_at"]
+    list_display = ["name", "slug", "timezone", "default_country"]
     search_fields = ["name", "slug"]
     ordering = ["name"]
 
@@ -141,7 +142,7 @@ class AlertAdmin(ReadOnlyAdmin):
     list_filter = [StateFilter, "severity"]
     search_fields = ["kind", "subject"]
     ordering = ["-raised_at"]
-    fields = ["title", "about", "shown_severity", "state", "facts", "raised_at", "last_seen_at", "resolved_at"]
+    fields = ["title", "about", "severity", "state", "facts", "raised_at", "last_seen_at", "resolved_at"]
     readonly_fields = fields
     actions = ["acknowledge"]
 

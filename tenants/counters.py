@@ -11,11 +11,14 @@ import os
 import socket
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from typing import Any
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ _lock = threading.Lock()
 _gathered: Counter[Series] = Counter()
 _own_levels: dict[str, float] = {}
 _sender: threading.Thread | None = None
-_connection: redis.Redis | None = None
+_connection: Any = None
 
 
 def count(name: str, amount: int = 1, **labels: str) -> None:
@@ -52,18 +55,17 @@ def level(name: str, value: float) -> None:
 def read_totals() -> dict[Series, int]:
     """Every total of all processes. Raises redis.RedisError."""
     flush()
-    found = _redis().hgetall(_TOTALS)
-    return {_series(field): int(value) for field, value in found.items()}  # type: ignore[union-attr]
+    return {_series(field): int(value) for field, value in _redis().hgetall(_TOTALS).items()}
 
 
 def read_levels() -> dict[str, float]:
     """The sum of every level over the processes that are alive. Raises redis.RedisError."""
     flush()
-    sums: Counter[str] = Counter()
-    for field, text in _redis().hgetall(_LEVELS).items():  # type: ignore[union-attr]
-        value, _at, said_at = text.decode().partition("@")
+    sums: dict[str, float] = defaultdict(float)
+    for field, text in _redis().hgetall(_LEVELS).items():
+        value, _at, said_at = text.partition("@")
         if time.time() - float(said_at) < LEVEL_SECONDS:
-            sums[field.decode().partition("|")[0]] += float(value)  # type: ignore[assignment]
+            sums[field.partition("|")[0]] += float(value)
         else:
             _redis().hdel(_LEVELS, field)
     return dict(sums)
@@ -80,7 +82,7 @@ def heartbeat(name: str) -> None:
 def last_seen(name: str) -> float | None:
     """The moment of the last heartbeat in seconds since 1970; None when there never was one. Raises redis.RedisError."""
     found = _redis().hget(_SEEN, name)
-    return float(found) if found is not None else None  # type: ignore[arg-type]
+    return float(found) if found is not None else None
 
 
 def ping() -> None:
@@ -114,15 +116,22 @@ def _send(*, totals: Mapping[Series, int], levels: Mapping[str, float]) -> None:
         pipe.execute()
 
 
-def _series(field: bytes) -> Series:
+def _series(field: str) -> Series:
     name, *labels = json.loads(field)
     return name, tuple((key, value) for key, value in labels)
 
 
-def _redis() -> redis.Redis:
+def _redis() -> Any:
     global _connection
     if _connection is None:
-        _connection = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+        # No second try: the next flush is one, and a probe wants its answer now.
+        _connection = redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=1,
+            socket_connect_timeout=1,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+        )
     return _connection
 
 

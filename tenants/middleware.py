@@ -16,7 +16,7 @@ from tenants.models import ApiToken, Membership, User
 SESSION_KEY = "tenant_id"
 
 # Signing in comes before a tenant; the outside world and the health checks have none.
-_WITHOUT_TENANT = ("/accounts/", "/static/", "/healthz", "/readyz", "/metrics", "/i18n/", "/api/schema", "/api/docs")
+_WITHOUT_TENANT = ("/accounts/", "/favicon.ico", "/static/", "/healthz", "/readyz", "/metrics", "/i18n/", "/api/schema", "/api/docs")
 
 
 class TenantMiddleware:
@@ -39,15 +39,14 @@ class TenantMiddleware:
             return self.get_response(request)
         if request.user.is_superuser and request.path.startswith("/admin/"):
             with system_transaction():
-                return _rolled_back_on_failure(self.get_response(request))
+                return _rolled_back_on_failure(request, self.get_response(request))
         membership = membership_by_session(request)
         if membership is None:
             return render(request, "tenants/no_company.html", status=403)
         return self._in_tenant(request, membership)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        if transaction.get_connection().in_atomic_block:
-            transaction.set_rollback(True)
+        request.failed = True  # type: ignore[attr-defined]
 
     def _in_tenant(self, request: HttpRequest, membership: Membership) -> HttpResponse:
         request.membership = membership  # type: ignore[attr-defined]
@@ -56,7 +55,7 @@ class TenantMiddleware:
             tenant_transaction(membership.tenant_id, user_id=membership.user_id),
             timezone.override(membership.tenant.timezone),
         ):
-            return _rolled_back_on_failure(self.get_response(request))
+            return _rolled_back_on_failure(request, self.get_response(request))
 
 
 class LocaleOfPerson:
@@ -110,8 +109,9 @@ def _membership_by_token(request: HttpRequest) -> Membership | None:
     return found
 
 
-def _rolled_back_on_failure(response: HttpResponse) -> HttpResponse:
-    if response.status_code >= 500:
+def _rolled_back_on_failure(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    # A view that raised may have ended in a 404 or 403 page: what it had written goes all the same.
+    if response.status_code >= 500 or getattr(request, "failed", False):
         transaction.set_rollback(True)
     return response
 

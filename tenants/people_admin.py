@@ -71,10 +71,10 @@ def _roles_to_give(request: HttpRequest) -> list[tuple[str, Any]]:
 
 
 class InvitationForm(TenantForm):
-    email = forms.EmailField(label=_("e-mail"), widget=UnfoldAdminEmailInputWidget())
-    name = forms.CharField(label=_("name"), max_length=120, required=False, widget=UnfoldAdminTextInputWidget())
+    email = forms.EmailField(label=_("E-mail"), widget=UnfoldAdminEmailInputWidget())
+    name = forms.CharField(label=_("Name"), max_length=120, required=False, widget=UnfoldAdminTextInputWidget())
     queues = forms.ModelMultipleChoiceField(
-        label=_("queues"),
+        label=_("Queues"),
         queryset=Queue.objects.none(),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
@@ -86,7 +86,7 @@ class InvitationForm(TenantForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["queues"].queryset = Queue.objects.filter(is_triage=False)
+        self.fields["queues"].queryset = Queue.objects.filter(is_triage=False)  # type: ignore[attr-defined]
 
     def clean_email(self) -> str:
         email = self.cleaned_data["email"].strip().lower()
@@ -180,7 +180,11 @@ class MembershipAdmin(TenantAdmin):
     def email(self, obj: Membership) -> str:
         return obj.user.email
 
-    @display(description=_("role"), ordering="role", label={Role.OWNER: "primary", Role.ADMIN: "info"})
+    @display(
+        description=_("role"),
+        ordering="role",
+        label=dict.fromkeys(Role, "default") | {Role.OWNER: "primary", Role.ADMIN: "info"},
+    )
     def shown_role(self, obj: Membership) -> tuple[str, Any]:
         return obj.role, obj.get_role_display()
 

@@ -44,9 +44,9 @@ def sealed_columns() -> list[Column]:
     return [
         Column(
             table=model._meta.db_table,
-            name=field.column,
-            key=model._meta.pk.column,
-            key_type=model._meta.pk.db_type(connection),
+            name=str(field.column),
+            key=str(model._meta.pk.column),
+            key_type=str(model._meta.pk.db_type(connection)),
             purpose=field.purpose,
         )
         for model in apps.get_models(include_auto_created=True)

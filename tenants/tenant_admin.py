@@ -9,24 +9,25 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from tenants.context import current_scope, current_tenant_id, tenant_transaction
+from tenants.context import current_tenant_id, tenant_transaction
 from tenants.models import Tenant
 
 
 def is_operator(request: HttpRequest) -> bool:
-    """Whether this is the platform's operator, at work on all companies."""
-    scope = current_scope()
-    return bool(request.user.is_superuser and scope is not None and scope.is_system)  # type: ignore[union-attr]
+    """Whether this is the platform's operator: the middleware has let them in without a company."""
+    return bool(request.user.is_superuser and getattr(request, "membership", None) is None)
 
 
 class TenantForm(forms.ModelForm):
@@ -53,10 +54,11 @@ class RowForm(TenantForm):
                 continue
             if isinstance(field.widget, RelatedFieldWidgetWrapper):
                 field.widget = field.widget.widget  # a list has no room for “add another”
-            field.queryset = field.queryset.filter(tenant_id=self.instance.tenant_id)
+            field.queryset = field.queryset.filter(tenant_id=self.instance.tenant_id)  # type: ignore[union-attr]
             key = (name, self.instance.tenant_id)
             if key not in self.known:
-                self.known[key] = list(field.choices)
+                self.known[key] = list(field.choices)  # type: ignore[arg-type]
+            field.widget.attrs["style"] = "min-width: 10rem"  # names are longer than the list gives them room
             field.widget.choices = self.known[key]
 
 
@@ -89,6 +91,20 @@ class SealedForm(TenantForm):
         return super().save(commit)
 
 
+class CompanyFilter(admin.SimpleListFilter):
+    """For the operator, whose lists hold the rows of all."""
+
+    title = _("company")
+    parameter_name = "tenant"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(pk), name) for pk, name in Tenant.objects.order_by("name").values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        known = {value for value, _name in self.lookup_choices}
+        return queryset.filter(tenant=self.value()) if self.value() in known else queryset
+
+
 class TenantAdmin(ModelAdmin):
     """A table of the companies: every row is one company's."""
 
@@ -97,11 +113,11 @@ class TenantAdmin(ModelAdmin):
 
     def get_list_display(self, request: HttpRequest) -> Any:
         displayed = list(super().get_list_display(request))
-        return [*displayed[:1], "tenant", *displayed[1:]] if is_operator(request) else displayed
+        return [*displayed[:1], "company", *displayed[1:]] if is_operator(request) else displayed
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         filters = list(super().get_list_filter(request))
-        return ["tenant", *filters] if is_operator(request) else filters
+        return [CompanyFilter, *filters] if is_operator(request) else filters
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
         related = list(super().get_list_select_related(request) or ())
@@ -132,6 +148,10 @@ class TenantAdmin(ModelAdmin):
             response = super().changeform_view(request, object_id, form_url, context)
             # Drop-downs are read from the database while the page is rendered: that must happen in here.
             return response.render() if isinstance(response, TemplateResponse) else response
+
+    @display(description=_("company"), ordering="tenant__name")
+    def company(self, obj: Any) -> str:
+        return str(obj.tenant or "–")
 
     def _tenant_of_page(self, request: HttpRequest, object_id: str | None) -> Tenant | None:
         if object_id is None:

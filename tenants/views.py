@@ -35,7 +35,7 @@ class ProfileForm(forms.ModelForm):
 def profile(request: HttpRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
-        User.objects.filter(pk=request.user.pk).update(**form.cleaned_data)
+        form.save(commit=False).save(update_fields=["name", "locale"])
         with translation.override(form.cleaned_data["locale"] or translation.get_language()):
             messages.success(request, _("Saved."))
         return redirect("profile")
@@ -46,7 +46,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_POST
 def enter_company(request: HttpRequest, tenant_id: UUID) -> HttpResponse:
     """Work in another of one's companies from now on; a company one does not belong to does not exist."""
-    if tenant_id not in {membership.tenant_id for membership in request.memberships}:
+    if tenant_id not in {membership.tenant_id for membership in request.memberships}:  # type: ignore[attr-defined]
         raise Http404
     request.session[SESSION_KEY] = str(tenant_id)
     return redirect("/")

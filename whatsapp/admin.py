@@ -1,7 +1,9 @@
 """Numbers, webhook addresses and templates in the admin."""
 
 import secrets
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin
@@ -38,19 +40,22 @@ class QueueFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Number]) -> QuerySet[Number]:
         if self.value() == "none":
             return queryset.filter(queue=None)
+        chosen = self.value()
         known = {value for value, _label in self.lookup_choices}
-        return queryset.filter(queue=self.value()) if self.value() in known else queryset
+        return queryset.filter(queue=UUID(chosen)) if chosen and chosen in known else queryset
 
 
 class NumberForm(SealedForm):
-    new_token = SealedInput(label=_("access token"))
-    new_verify_token = SealedInput(label=_("verify token"))
+    new_token = SealedInput(label=_("Access token"))
+    new_verify_token = SealedInput(label=_("Verify token"))
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         provider, phone_number_id = data.get("provider"), data.get("phone_number_id")
-        if phone_number_id and is_elsewhere(
-            tenant_id=self.instance.tenant_id, provider=provider, phone_number_id=phone_number_id
+        if (
+            provider
+            and phone_number_id
+            and is_elsewhere(tenant_id=self.instance.tenant_id, provider=provider, phone_number_id=phone_number_id)
         ):
             self.add_error("phone_number_id", _("Another company has this number; ask the platform's operator."))
         return data
@@ -59,16 +64,7 @@ class NumberForm(SealedForm):
 @admin.register(Number)
 class NumberAdmin(TenantAdmin):
     form = NumberForm
-    list_display = [
-        "alias",
-        "display_number",
-        "queue",
-        "state",
-        "token_check",
-        "quality",
-        "last_webhook_at",
-        "phone_number_id",
-    ]
+    list_display = ["called", "queue", "state", "token_check", "shown_quality", "last_webhook_at", "phone_number_id"]
     list_editable = ["queue"]
     list_filter = [QueueFilter, "is_active", "token_state", "provider"]
     list_select_related = ["queue"]
@@ -77,9 +73,9 @@ class NumberAdmin(TenantAdmin):
     actions = ["check_connection", "replay_events", "resume"]
     actions_list = ["upload_connections"]
     actions_submit_line = ["save_and_check"]
-    readonly_fields = ["token_check", "state", "quality", "checked_at", "last_webhook_at"]
+    readonly_fields = ["token_state", "paused_reason", "quality", "checked_at", "last_webhook_at"]
     fieldsets = [
-        (None, {"fields": ["alias", "queue", "is_active", "state"]}),
+        (None, {"fields": ["alias", "queue", "is_active", "paused_reason"]}),
         (
             _("At WhatsApp"),
             {
@@ -94,8 +90,14 @@ class NumberAdmin(TenantAdmin):
             },
         ),
         (_("Secrets"), {"fields": ["new_token", "new_verify_token", "endpoint"]}),
-        (_("As last seen"), {"fields": ["token_check", "quality", "checked_at", "last_webhook_at"]}),
+        (_("As last seen"), {"fields": ["token_state", "quality", "checked_at", "last_webhook_at"]}),
     ]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "queue" and field is not None:
+            field.empty_label = _("Without queue")
+        return field
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else self.fieldsets[:3]
@@ -152,6 +154,20 @@ class NumberAdmin(TenantAdmin):
     def upload_connections(self, request: HttpRequest) -> HttpResponse:
         return connections_upload.page(self, request)
 
+    @display(description=_("number"), ordering="alias", header=True)
+    def called(self, obj: Number) -> tuple[str, str]:
+        return str(obj), obj.display_number.replace(" ", "\u00a0")
+
+    @display(
+        description=_("quality"),
+        ordering="quality",
+        label={"GREEN": "success", "YELLOW": "warning", "RED": "danger"},
+        empty_value="–",
+    )
+    def shown_quality(self, obj: Number) -> tuple[str, Any] | None:
+        words = {"GREEN": _("high"), "YELLOW": _("medium"), "RED": _("low")}
+        return (obj.quality, words[obj.quality]) if obj.quality in words else None
+
     @display(description=_("state"), label={"ok": "success", "paused": "danger", "off": "default"})
     def state(self, obj: Number) -> tuple[str, Any]:
         if not obj.is_active:
@@ -165,7 +181,8 @@ class NumberAdmin(TenantAdmin):
     @display(
         description=_("token"),
         ordering="token_state",
-        label={TokenState.VALID: "success", TokenState.EXPIRED: "danger", TokenState.MISSING: "warning"},
+        label=dict.fromkeys(TokenState, "default")
+        | {TokenState.VALID: "success", TokenState.EXPIRED: "danger", TokenState.MISSING: "warning"},
     )
     def token_check(self, obj: Number) -> tuple[str, Any]:
         return obj.token_state, obj.get_token_state_display()
@@ -179,12 +196,12 @@ def _after_commit(task: Any, numbers: list[Number]) -> None:
     """Ring the task for each number; robust, because a bell that cannot be rung must not undo what was saved."""
     for number in numbers:
         arguments = (str(number.tenant_id), str(number.pk))
-        transaction.on_commit(lambda arguments=arguments: task.delay(*arguments), robust=True)
+        transaction.on_commit(partial(task.delay, *arguments), robust=True)
 
 
 class EndpointForm(SealedForm):
-    new_app_secret = SealedInput(label=_("app secret"))
-    new_verify_token = SealedInput(label=_("verify token"))
+    new_app_secret = SealedInput(label=_("App secret"))
+    new_verify_token = SealedInput(label=_("Verify token"))
 
     def clean_key(self) -> str:
         key = self.cleaned_data["key"]
@@ -222,7 +239,7 @@ class TemplateAdmin(ReadOnlyAdmin):
     list_filter = ["status", "category", "language"]
     search_fields = ["name"]
     ordering = ["name", "language"]
-    fields = ["name", "language", "category", "shown_status", "body", "footer", "waba_id", "synced_at", "components"]
+    fields = ["name", "language", "category", "status", "body", "footer", "waba_id", "synced_at", "components"]
     readonly_fields = fields
 
     @display(

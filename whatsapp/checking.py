@@ -81,10 +81,11 @@ def problems_of(number: Number, *, now: datetime) -> list[str]:
         problems.append(_("its token is refused"))
     if number.paused_reason:
         problems.append(_("paused: %(reason)s") % {"reason": number.paused_reason})
-    if number.is_active and number.last_webhook_at is None:
+    silence = now - number.last_webhook_at if number.last_webhook_at else None
+    if number.is_active and silence is None:
         problems.append(_("no webhook yet"))
-    elif number.is_active and now - number.last_webhook_at > SILENCE:
-        problems.append(_("no webhook for %(days)d days") % {"days": (now - number.last_webhook_at).days})
+    elif number.is_active and silence is not None and silence > SILENCE:
+        problems.append(_("no webhook for %(days)d days") % {"days": silence.days})
     return problems
 
 

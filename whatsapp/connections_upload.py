@@ -1,5 +1,6 @@
 """The flow builder's connections.json, uploaded in the admin: a form, then a table of what became of each entry."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -36,7 +37,7 @@ class UploadForm(forms.Form):
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if is_operator(request):
-            self.fields["tenant"].queryset = Tenant.objects.order_by("name")
+            self.fields["tenant"].queryset = Tenant.objects.order_by("name")  # type: ignore[attr-defined]
         else:
             del self.fields["tenant"]
 
@@ -105,4 +106,4 @@ def _ring(company: Tenant, report: Report) -> None:
     for line in report.lines:
         if line.needs_check:
             arguments = (str(company.pk), str(line.number_id))
-            transaction.on_commit(lambda arguments=arguments: tasks.check_connection.delay(*arguments), robust=True)
+            transaction.on_commit(partial(tasks.check_connection.delay, *arguments), robust=True)

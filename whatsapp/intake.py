@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import hmac
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from urllib.parse import parse_qsl
 import psycopg
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from tenants import counters
 from tenants.context import system_transaction
@@ -33,6 +34,9 @@ BODY_TIMEOUT = 20.0
 COMMIT_TIMEOUT = 10.0
 MOST_A_COMMIT = 2000
 ENDPOINT_SECONDS = 5.0
+
+_KEY = re.compile(r"[-\w]{1,64}", re.ASCII)  # as Endpoint.key, a slug
+_LATER = [(b"retry-after", b"5")]
 
 Scope, Message = dict[str, Any], dict[str, Any]
 Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
@@ -85,7 +89,14 @@ class Writer:
                         done.set_result(stored)
                 if stored:
                     counters.count("webhooks_accepted_total", len(page))
-                    self._ring()
+                    self._ring_safely()
+
+    def _ring_safely(self) -> None:
+        try:
+            self._ring()
+        except Exception:
+            # The rows are there and the sweep finds them; those who wait for the next commit must not suffer.
+            log.exception("bell failed")
 
     async def _commit(self, page: list[tuple[str, str, bytes, asyncio.Future[bool]]]) -> bool:
         columns = [
@@ -126,7 +137,11 @@ class Intake:
         self._endpoints: dict[str, tuple[float, Secrets | None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        secrets, key = await self._address(scope["path"])
+        try:
+            secrets, key = await self._address(scope["path"])
+        except DatabaseError:
+            await _refuse(send, 503, "database", headers=_LATER)
+            return
         if secrets is None:
             await _answer(send, 404)
         elif scope["method"] == "POST":
@@ -145,14 +160,14 @@ class Intake:
         elif await self._writer.store(secrets.provider, key, body):
             await _answer(send, 200)
         else:
-            await _refuse(send, 503, "database", headers=[(b"retry-after", b"5")])
+            await _refuse(send, 503, "database", headers=_LATER)
 
     async def _address(self, path: str) -> tuple[Secrets | None, str]:
         """`/webhooks/whatsapp/` is the platform's app; `/webhooks/whatsapp/<key>/` a company's own."""
         parts = [part for part in path.split("/") if part]
         if parts == ["webhooks", "whatsapp"]:
             return Secrets("cloud", settings.META_APP_SECRET, settings.META_VERIFY_TOKEN), ""
-        if len(parts) != 3 or parts[1] != "whatsapp":
+        if len(parts) != 3 or parts[1] != "whatsapp" or not _KEY.fullmatch(parts[2]):
             return None, ""
         key = parts[2]
         until, found = self._endpoints.get(key, (0.0, None))
@@ -245,5 +260,5 @@ def _find_endpoint(key: str) -> Secrets | None:
 def _parameters() -> dict[str, Any]:
     """Django's own connection parameters, for a connection of our own."""
     parameters = connections["default"].get_connection_params()
-    wanted = ("dbname", "user", "password", "host", "port", "options", "sslmode", "sslrootcert")
-    return {key: value for key, value in parameters.items() if key in wanted}
+    only_djangos = ("cursor_factory", "context", "prepare_threshold", "pool")
+    return {key: value for key, value in parameters.items() if key not in only_djangos}

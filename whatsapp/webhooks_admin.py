@@ -39,7 +39,7 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     fields = [
         "id",
-        "shown_state",
+        "state",
         "reason",
         "unknown_numbers",
         "provider",
@@ -92,7 +92,12 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     @display(
         description=gettext_lazy("state"),
         ordering="state",
-        label={EventState.DONE: "success", EventState.UNROUTED: "warning", EventState.DEAD: "danger"},
+        label={
+            EventState.NEW: "info",
+            EventState.DONE: "success",
+            EventState.UNROUTED: "warning",
+            EventState.DEAD: "danger",
+        },
     )
     def shown_state(self, obj: WebhookEvent) -> tuple[str, Any]:
         return obj.state, obj.get_state_display()

@@ -125,7 +125,8 @@ class MessageInput(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["type"] not in attrs:
-            raise serializers.ValidationError({attrs["type"]: [_("This field is required.")]})
+            required = self.fields[attrs["type"]].error_messages["required"]
+            raise serializers.ValidationError({attrs["type"]: [required]})
         return attrs
 
     def message(self, conversation: Conversation) -> dict[str, Any]:

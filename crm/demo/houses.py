@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.contrib.auth.hashers import make_password
 
-from crm.demo.companies import OPERATOR, TRIAGE, Company, Person
+from crm.demo.companies import OPERATOR, TRIAGE, Company, Line, Person
 from tenants.context import system_transaction, tenant_transaction
 from tenants.founding import ensure_triage, found, join
 from tenants.models import Membership, Queue, Tenant, User
@@ -54,7 +54,7 @@ def move_in(company: Company, *, password: str, now: datetime) -> House:
             make_password(password),
         )
         numbers = {
-            line.phone_number_id: _register(tenant, line.phone_number_id, line.alias, queues.get(line.queue or "-"), now)
+            line.phone_number_id: _register(tenant, line, queues[line.queue] if line.queue != TRIAGE else None, now)
             for line in company.lines
         }
         for account_id in sorted({number.waba_id for number in numbers.values()}):
@@ -72,13 +72,13 @@ def _give_password(users: list[User], password: str) -> None:
         user.save(update_fields=["password"])
 
 
-def _register(tenant: Tenant, phone_number_id: str, alias: str, queue: Queue | None, now: datetime) -> Number:
-    simulated = SIMULATED[phone_number_id]
+def _register(tenant: Tenant, line: Line, queue: Queue | None, now: datetime) -> Number:
+    simulated = SIMULATED[line.phone_number_id]
     number, _created = Number.objects.get_or_create(
-        phone_number_id=phone_number_id,
+        phone_number_id=line.phone_number_id,
         defaults={
             "tenant": tenant,
-            "alias": alias,
+            "alias": line.alias,
             "waba_id": simulated.account_id,
             "display_number": simulated.display,
             "token": simulated.token,

@@ -18,7 +18,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-_LINE = re.compile(r"(?:\+(?P<gap>\S+)\s+)?(?P<mark>[<*~=]|>(?P<author>\w*))\s*(?P<tags>(?:\[[^\]]*\]\s*)*)(?P<text>.*)")
+_LINE = re.compile(
+    r"(?:\+(?P<gap>\S+)\s+)?(?P<mark>[<*~=]|>(?P<author>\w*))\s*(?P<tags>(?:\[[^\]]*\]\s*)*)(?P<text>.*)"
+)
 _SPANS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 CUSTOMER, AGENT, SEQUENCE, PHONE, ACT = "<", ">", "*", "~", "="
 
@@ -49,7 +51,7 @@ class Scene:
 
     @property
     def first_name(self) -> str:
-        return (self.known_as or self.name).split()[0]
+        return (self.known_as or self.name or "hola").split()[0]
 
 
 @dataclass(frozen=True, slots=True)

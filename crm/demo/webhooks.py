@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from crm.demo.scripts import AGENT, CUSTOMER, PHONE, Scene, Step, Talk
+from crm.demo.scripts import CUSTOMER, PHONE, Scene, Step, Talk
 from whatsapp.simulator import contents, webhooks
 from whatsapp.simulator.errors import as_status_error
 from whatsapp.simulator.identities import bsuid_of
@@ -184,6 +184,3 @@ def _has_words(step: Step) -> bool:
 
 def _seconds(at: datetime) -> str:
     return str(int(at.timestamp()))
-
-
-__all__ = ["AGENT", "Telling", "heard", "posted", "reported"]

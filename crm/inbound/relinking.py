@@ -15,6 +15,8 @@ INSERT INTO crm_identity (id, tenant_id, contact_id, kind, value, address)
 VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (tenant_id, kind, value) DO NOTHING
 """
+# Each change leaves its own line in the thread, in the same transaction.
+_MERGED = "SELECT EXISTS (SELECT FROM crm_message WHERE number_id = %s AND provider_message_id = %s)"
 _NEW_PHONE = "UPDATE crm_contact SET phone = %s WHERE id = %s AND phone = %s"
 _PREFER = """
 UPDATE crm_contact SET marketing_stopped = %s, marketing_preference_at = %s
@@ -26,9 +28,11 @@ def merge_identities(cursor: Any, events: list[tuple[Line, IdentityChanged]]) ->
     """Link the new ids to the contact that had the old ones; never make a second contact of the same person.
 
     Rare (a person changes their number), so one by one. Runs before messages are placed, so that one from the new id
-    in the same batch finds its contact.
+    in the same batch finds its contact. Merged once only: who moved there and back would move again with every replay.
     """
     for line, event in sorted(events, key=lambda pair: (pair[1].at, pair[1].message_id)):
+        if _is_merged(cursor, line, event):
+            continue
         old = keys_of(line.tenant_id, event.previous)
         contact_id = next((owner for key in old if (owner := _owner(cursor, key))), None)
         if contact_id is None:
@@ -46,6 +50,11 @@ def merge_preferences(cursor: Any, events: list[tuple[Line, PreferenceChanged]])
         contact_id = next((owner for key in keys if (owner := _owner(cursor, key))), None)
         if contact_id is not None and event.value in ("stop", "resume"):
             cursor.execute(_PREFER, [event.value == "stop", event.at, contact_id, event.at])
+
+
+def _is_merged(cursor: Any, line: Line, event: IdentityChanged) -> bool:
+    cursor.execute(_MERGED, [line.number_id, event.message_id[:200]])
+    return cursor.fetchone()[0]
 
 
 def _owner(cursor: Any, key: tuple[Any, str, str]) -> Any:

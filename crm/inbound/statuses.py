@@ -4,6 +4,7 @@ Each status has a timestamp of its own, written once with the earliest moment th
 shown is a function of those timestamps. What is about a message we cannot find yet is parked.
 """
 
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,9 +58,8 @@ class Report:
         column = _COLUMN.get(status)  # type: ignore[call-overload]
         if column is not None:
             earlier = getattr(self, column)
-            if status == Status.FAILED and (earlier is None or at < earlier):
-                self.error_reason = facts.get("reason", "")
-                self.error_code, self.error_detail = facts.get("code"), facts.get("detail", "")
+            if status == Status.FAILED:
+                self._fail(at, facts.get("reason", ""), facts.get("code"), facts.get("detail", ""))
             setattr(self, column, at if earlier is None else min(earlier, at))
         self.accepted_at = at if self.accepted_at is None else min(self.accepted_at, at)
         self.pricing_category = max(self.pricing_category, facts.get("category", ""))
@@ -68,6 +68,15 @@ class Report:
             self.billable = bool(self.billable) or facts["billable"]
         if facts.get("message_id"):
             self.message_id = UUID(facts["message_id"])
+
+    def _fail(self, at: datetime, reason: str, code: int | None, detail: str) -> None:
+        """The earliest failure is the one that counts; of two at one moment, the one that says more (as in `_MERGE`)."""
+        if (
+            self.failed_at is None
+            or at < self.failed_at
+            or (at == self.failed_at and (reason, detail) > (self.error_reason, self.error_detail))
+        ):
+            self.error_reason, self.error_code, self.error_detail = reason, code, detail
 
 
 # In lock order; by the provider's id, which the unique key serves.
@@ -100,13 +109,18 @@ WITH report AS (
 ), news AS (
     SELECT m.id,
         COALESCE(m.provider_message_id, r.provider_message_id) AS provider_message_id,
-        COALESCE(m.accepted_at, r.accepted_at) AS accepted_at,
+        LEAST(m.accepted_at, r.accepted_at) AS accepted_at,
         LEAST(m.left_at, r.left_at) AS left_at,
         LEAST(m.delivered_at, r.delivered_at) AS delivered_at,
         LEAST(m.read_at, r.read_at) AS read_at,
         LEAST(m.played_at, r.played_at) AS played_at,
         LEAST(m.failed_at, r.failed_at) AS failed_at,
-        r.failed_at IS NOT NULL AND (m.failed_at IS NULL OR r.failed_at < m.failed_at) AS fails,
+        r.failed_at IS NOT NULL AND (
+            m.failed_at IS NULL OR r.failed_at < m.failed_at OR (
+                r.failed_at = m.failed_at
+                AND (r.error_reason COLLATE "C", r.error_detail COLLATE "C") > (m.error_reason, m.error_detail)
+            )
+        ) AS fails,
         r.error_reason, r.error_code, r.error_detail,
         GREATEST(m.pricing_category, r.pricing_category) AS pricing_category,
         GREATEST(m.pricing_type, r.pricing_type) AS pricing_type,
@@ -122,16 +136,23 @@ SET status = {_STATUS}, provider_message_id = n.provider_message_id, accepted_at
     pricing_category = n.pricing_category, pricing_type = n.pricing_type, billable = n.billable,
     lease_expires_at = NULL, next_attempt_at = NULL, unknown_at = NULL
 FROM news n
-WHERE m.id = n.id AND (m.status, m.provider_message_id, m.left_at, m.delivered_at, m.read_at, m.played_at, m.failed_at,
-                       m.pricing_category, m.pricing_type, m.billable)
-    IS DISTINCT FROM ({_STATUS}, n.provider_message_id, n.left_at, n.delivered_at, n.read_at, n.played_at, n.failed_at,
-                      n.pricing_category, n.pricing_type, n.billable)
+WHERE m.id = n.id AND (n.fails OR (
+        m.status, m.provider_message_id, m.accepted_at, m.left_at, m.delivered_at, m.read_at, m.played_at, m.failed_at,
+        m.pricing_category, m.pricing_type, m.billable
+    ) IS DISTINCT FROM (
+        {_STATUS}, n.provider_message_id, n.accepted_at, n.left_at, n.delivered_at, n.read_at, n.played_at, n.failed_at,
+        n.pricing_category, n.pricing_type, n.billable
+    ))
 RETURNING m.tenant_id, m.conversation_id
 """
+# The earliest moment, and whatever was said in any repetition: it must come out as if it had been merged at once.
 _PARK = """
-INSERT INTO crm_unmatchedstatus (id, tenant_id, number_id, provider_message_id, status, at, facts)
+INSERT INTO crm_unmatchedstatus AS u (id, tenant_id, number_id, provider_message_id, status, at, facts)
 SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::jsonb[])
-ON CONFLICT (number_id, provider_message_id, status) DO NOTHING
+ON CONFLICT (number_id, provider_message_id, status) DO UPDATE
+SET at = LEAST(u.at, EXCLUDED.at),
+    facts = CASE WHEN EXCLUDED.at < u.at THEN u.facts || EXCLUDED.facts ELSE EXCLUDED.facts || u.facts END
+WHERE EXCLUDED.at < u.at OR NOT u.facts ?& ARRAY(SELECT jsonb_object_keys(EXCLUDED.facts))
 """
 _UNPARK = """
 DELETE FROM crm_unmatchedstatus u
@@ -139,9 +160,14 @@ USING unnest(%s::uuid[], %s::text[]) AS known (number_id, provider_message_id)
 WHERE u.number_id = known.number_id AND u.provider_message_id = known.provider_message_id
 RETURNING u.number_id, u.tenant_id, u.provider_message_id, u.status, u.at, u.facts
 """
+# The messages first, as everywhere: a sender that settles holds them when it comes for their statuses.
 _UNPARK_ALL = """
-DELETE FROM crm_unmatchedstatus u USING crm_message m
-WHERE m.number_id = u.number_id AND m.provider_message_id = u.provider_message_id
+WITH known AS (
+    SELECT u.id FROM crm_unmatchedstatus u
+    JOIN crm_message m ON m.number_id = u.number_id AND m.provider_message_id = u.provider_message_id
+    ORDER BY m.id FOR NO KEY UPDATE OF m
+)
+DELETE FROM crm_unmatchedstatus u USING known WHERE u.id = known.id
 RETURNING u.number_id, u.tenant_id, u.provider_message_id, u.status, u.at, u.facts
 """
 _OPT_OUT = """
@@ -192,7 +218,8 @@ def match_all_parked(cursor: Any) -> int:
 def _reports(rows: Iterable[tuple[Any, ...]]) -> list[Report]:
     reports: dict[tuple[UUID, str], Report] = {}
     for number_id, tenant_id, wamid, status, at, facts in rows:
-        reports.setdefault((number_id, wamid), Report(number_id, tenant_id, wamid)).add(status, at, facts)
+        report = reports.setdefault((number_id, wamid), Report(number_id, tenant_id, wamid))
+        report.add(status, at, json.loads(facts))  # Django's connections give jsonb as text
     return list(reports.values())
 
 
@@ -245,9 +272,11 @@ def _merge(cursor: Any, hits: list[tuple[UUID, Report]], changed: dict[UUID, set
 
 
 def _park(cursor: Any, events: list[tuple[Line, StatusChanged]]) -> None:
-    parked: dict[tuple[UUID, str, str], tuple[Line, StatusChanged]] = {}
+    parked: dict[tuple[UUID, str, str], tuple[Line, datetime, dict[str, Any]]] = {}
     for line, event in sorted(events, key=lambda pair: pair[1].at, reverse=True):
-        parked[line.number_id, event.message_id[:200], event.status] = (line, event)  # the earliest stays
+        key = line.number_id, event.message_id[:200], event.status
+        _line, _at, later = parked.get(key, (line, event.at, {}))
+        parked[key] = line, event.at, later | _facts(line, event)
     if parked:
         keys = sorted(parked)
         cursor.execute(
@@ -258,8 +287,8 @@ def _park(cursor: Any, events: list[tuple[Line, StatusChanged]]) -> None:
                 [key[0] for key in keys],
                 [key[1] for key in keys],
                 [key[2] for key in keys],
-                [parked[key][1].at for key in keys],
-                [Jsonb(_facts(*parked[key])) for key in keys],
+                [parked[key][1] for key in keys],
+                [Jsonb(parked[key][2]) for key in keys],
             ],
         )
 

@@ -10,7 +10,6 @@ from tenants.base import TenantForeignKey, TenantManager, TenantModel
 from tenants.rls import Fence, TenantReference
 from whatsapp import phones
 
-
 _ACCENTED = "áàâäãåéèêëíìîïóòôöõúùûüñçýÁÀÂÄÃÅÉÈÊËÍÌÎÏÓÒÔÖÕÚÙÛÜÑÇÝ"
 _PLAIN = "aaaaaaeeeeiiiiooooouuuuncyAAAAAAEEEEIIIIOOOOOUUUUNCY"
 

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,13 +11,13 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from crm.models import IdentityKind, Message
+from crm.models import IdentityKind, Message, MessageStatus
 from crm.outbound import pace
 from crm.outbound.settling import Outcome, settle
 from crm.references import reference
 from tenants.context import tenant_transaction
 from tenants.encryption import unseal
-from whatsapp.capabilities import CAPABILITIES
+from whatsapp.capabilities import CAPABILITIES, PairPace
 from whatsapp.errors import Reason
 from whatsapp.models import Number
 from whatsapp.outgoing import Recipient, from_payload
@@ -45,12 +44,12 @@ class Claimed:
     payload: dict[str, Any]
     quoted_message_id: str
     recipient: Recipient
-    template_category: str
-    source: str
 
 
 # One dispatcher at a time claims for a number (advisory lock), so that two cannot take two messages of one conversation
-# and swap them; what another one is still sending keeps the rest of its conversation waiting for the same reason.
+# and swap them; what another one is still sending keeps the rest of its conversation waiting for the same reason, and so
+# does an earlier message that is to be tried again within the minute. One that waits longer (a marketing message that
+# WhatsApp held back for a day) holds up nobody.
 _LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('dispatch:' || %s, 0))"
 _CLAIM = """
 WITH due AS (
@@ -61,6 +60,13 @@ WITH due AS (
           SELECT FROM crm_message busy
           WHERE busy.conversation_id = m.conversation_id AND busy.status = 'sending' AND busy.lease_expires_at > statement_timestamp()
       )
+      AND NOT EXISTS (
+          SELECT FROM crm_message earlier
+          WHERE earlier.number_id = %(number)s AND earlier.conversation_id = m.conversation_id
+            AND earlier.status = 'queued' AND earlier.next_attempt_at > statement_timestamp()
+            AND earlier.next_attempt_at < statement_timestamp() + interval '1 minute'
+            AND (earlier.sent_at, earlier.id) < (m.sent_at, m.id) AND earlier.priority <= m.priority
+      )
     ORDER BY m.priority, m.next_attempt_at, m.id
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -69,21 +75,22 @@ WITH due AS (
     SET status = 'sending', attempt = m.attempt + 1,
         lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s)
     FROM due WHERE m.id = due.id
-    RETURNING m.id, m.conversation_id, m.attempt, m.type, m.payload, m.quoted_message_id, m.source, m.priority, m.sent_at
+    RETURNING m.id, m.conversation_id, m.attempt, m.type, m.payload, m.quoted_message_id, m.priority, m.sent_at
 )
-SELECT c.id, c.conversation_id, c.attempt, c.type, c.payload, c.quoted_message_id, c.source, contact.phone,
+SELECT c.id, c.conversation_id, c.attempt, c.type, c.payload, c.quoted_message_id, contact.phone,
        (SELECT i.address FROM crm_identity i WHERE i.contact_id = contact.id AND i.kind = %(bsuid)s LIMIT 1)
 FROM claimed c
 JOIN crm_conversation conversation ON conversation.id = c.conversation_id
 JOIN crm_contact contact ON contact.id = conversation.contact_id
 ORDER BY c.priority, c.sent_at, c.id
 """
-_POSTPONE = """
+# Claimed and not begun: as if it had not been claimed. The lease may have run out meanwhile; still nothing was sent.
+_PUT_BACK = """
 UPDATE crm_message m
-SET status = 'queued', attempt = m.attempt - 1, lease_expires_at = NULL,
+SET status = 'queued', attempt = m.attempt - 1, lease_expires_at = NULL, unknown_at = NULL, error_detail = '',
     next_attempt_at = statement_timestamp() + make_interval(secs => p.wait)
-FROM unnest(%s::uuid[], %s::float8[]) AS p (id, wait)
-WHERE m.id = p.id
+FROM unnest(%s::uuid[], %s::int[], %s::float8[]) AS p (id, attempt, wait)
+WHERE m.id = p.id AND m.attempt = p.attempt AND m.status IN ('sending', 'unknown')
 """
 
 
@@ -94,12 +101,13 @@ def dispatch(*, tenant_id: UUID, number_id: UUID) -> int:
     """
     sent, until = 0, time.monotonic() + LONGEST_RUN_SECONDS
     while time.monotonic() < until:
+        # The second half of a lease is for the answer: what could not begin before goes back.
+        begin_until = time.monotonic() + settings.SEND_LEASE_SECONDS / 2
         page, number, wait = _claim(tenant_id, number_id)
         if number is None:
             break
         if page:
-            _send_page(tenant_id, number, page)
-            sent += len(page)
+            sent += _send_page(tenant_id, number, page, begin_until=begin_until)
         elif wait and wait < 1.0:
             time.sleep(wait)
         else:
@@ -125,25 +133,50 @@ def _claim(tenant_id: UUID, number_id: UUID) -> tuple[list[Claimed], Number | No
             _CLAIM,
             {"number": number.pk, "limit": granted, "lease": settings.SEND_LEASE_SECONDS, "bsuid": IdentityKind.BSUID},
         )
-        rows = cursor.fetchall()
-        pace.give_back(number.pk, granted - len(rows))
-        page = [_claimed(row, tenant_id) for row in rows]
-        if capabilities.pair_pace and page:
+        page = [_claimed(row, tenant_id) for row in cursor.fetchall()]
+        found = bool(page)
+        if capabilities.pair_pace:
             page = _within_pair_pace(cursor, page, capabilities.pair_pace)
-        # Nothing due, or all of it postponed: another round may still find what a neighbour's lock hid.
-        return page, number, 0
+        pace.give_back(number.pk, granted - len(page))
+        # When all of it was postponed, what was behind it may be due.
+        return page, number, 0.001 if found and not page else 0
 
 
-def _within_pair_pace(cursor: Any, page: list[Claimed], pair: Any) -> list[Claimed]:
+def _within_pair_pace(cursor: Any, page: list[Claimed], pair: PairPace) -> list[Claimed]:
+    """What may go now; the rest is put back until it may. What is behind a message that waits keeps its place."""
+    if not page:
+        return []
     waits = pace.take_pairs([claimed.conversation_id for claimed in page], seconds=pair.seconds, burst=pair.burst)
-    late = [(claimed.message_id, wait) for claimed, wait in zip(page, waits, strict=True) if wait]
-    if late:
-        cursor.execute(_POSTPONE, [[message_id for message_id, _ in late], [wait for _, wait in late]])
-    return [claimed for claimed, wait in zip(page, waits, strict=True) if not wait]
+    ready: list[Claimed] = []
+    late: list[tuple[Claimed, float]] = []
+    last: dict[UUID, float] = {}
+    for claimed, wait in zip(page, waits, strict=True):
+        behind = last.get(claimed.conversation_id)
+        if behind is None and not wait:
+            ready.append(claimed)
+        else:
+            last[claimed.conversation_id] = wait if behind is None else max(wait, behind + pair.seconds)
+            late.append((claimed, last[claimed.conversation_id]))
+    _put_back(cursor, late)
+    return ready
+
+
+def _put_back(cursor: Any, unsent: list[tuple[Claimed, float]]) -> None:
+    """Undo the claim of what was not begun; each may be claimed again after so many seconds."""
+    if unsent:
+        unsent = sorted(unsent, key=lambda pair: pair[0].message_id)
+        cursor.execute(
+            _PUT_BACK,
+            [
+                [claimed.message_id for claimed, _ in unsent],
+                [claimed.attempt for claimed, _ in unsent],
+                [wait for _, wait in unsent],
+            ],
+        )
 
 
 def _claimed(row: tuple[Any, ...], tenant_id: UUID) -> Claimed:
-    message_id, conversation_id, attempt, type_, payload, quoted, source, phone, bsuid = row
+    message_id, conversation_id, attempt, type_, payload, quoted, phone, bsuid = row
     field = Message._meta.get_field("payload")
     content = field._decode(unseal(bytes(payload), purpose=field.purpose, tenant_id=tenant_id))  # type: ignore[union-attr]
     return Claimed(
@@ -154,22 +187,34 @@ def _claimed(row: tuple[Any, ...], tenant_id: UUID) -> Claimed:
         payload=content,
         quoted_message_id=quoted,
         recipient=Recipient(phone=phone or None, bsuid=bsuid),
-        template_category=content.get("category", "") if type_ == "template" else "",
-        source=source,
     )
 
 
-def _send_page(tenant_id: UUID, number: Number, page: list[Claimed]) -> None:
-    """Conversations at the same time, the messages of one conversation one after the other."""
+def _send_page(tenant_id: UUID, number: Number, page: list[Claimed], *, begin_until: float) -> int:
+    """Conversations at the same time, the messages of one conversation one after the other; how many were tried."""
     account = number.account()
     in_order = sorted(page, key=lambda claimed: claimed.conversation_id)  # stable: keeps the order within each
     chains = [list(chain) for _, chain in groupby(in_order, key=lambda claimed: claimed.conversation_id)]
-    results = _executor.map(lambda chain: [_send(number.provider, account, claimed) for claimed in chain], chains)
-    settle(tenant_id=tenant_id, number=number, outcomes=_flat(results))
+    results = _executor.map(lambda chain: _send_chain(number.provider, account, chain, begin_until), chains)
+    outcomes = [outcome for chain in results for outcome in chain]
+    settle(tenant_id=tenant_id, number=number, outcomes=outcomes)
+    tried = {outcome.message_id for outcome in outcomes}
+    if len(tried) < len(page):
+        with tenant_transaction(tenant_id), connection.cursor() as cursor:
+            _put_back(cursor, [(claimed, 0.0) for claimed in page if claimed.message_id not in tried])
+    return len(outcomes)
 
 
-def _flat(results: Iterable[list[Outcome]]) -> list[Outcome]:
-    return [outcome for chain in results for outcome in chain]
+def _send_chain(provider: str, account: Account, chain: list[Claimed], begin_until: float) -> list[Outcome]:
+    """Send in order, and no further than the first that must be tried again or that there is no time left for."""
+    outcomes: list[Outcome] = []
+    for claimed in chain:
+        if time.monotonic() > begin_until:
+            break
+        outcomes.append(_send(provider, account, claimed))
+        if outcomes[-1].status is MessageStatus.QUEUED:
+            break
+    return outcomes
 
 
 def _send(provider: str, account: Account, claimed: Claimed) -> Outcome:

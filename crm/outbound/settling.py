@@ -55,6 +55,8 @@ class Outcome:
         what = handling(reason)
         again = what.retries_after(claimed.attempt)
         wait = what.delay(claimed.attempt, retry_after) * random.uniform(1.0, 1.25) if again else None  # noqa: S311
+        if again and what.pauses_number:
+            wait = 0.0  # the pause is the wait: once somebody has mended the number, everything goes on
         return cls(
             claimed.message_id,
             claimed.conversation_id,
@@ -69,7 +71,9 @@ class Outcome:
 
 
 # `attempt` and `status` guard it: a late answer to an old attempt, or one that a webhook has overtaken, changes nothing.
+# Rows are locked by id, as the merge of statuses does; an UPDATE alone would lock in any order.
 _SETTLE = """
+WITH locked AS (SELECT id FROM crm_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
 UPDATE crm_message m
 SET status = o.status,
     provider_message_id = COALESCE(m.provider_message_id, o.provider_message_id),
@@ -81,6 +85,7 @@ SET status = o.status,
     error_reason = o.reason, error_code = o.code, error_detail = o.detail
 FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::float8[])
      AS o (id, attempt, status, provider_message_id, reason, code, detail, wait)
+JOIN locked USING (id)
 WHERE m.id = o.id AND m.attempt = o.attempt AND m.status IN ('sending', 'unknown')
 RETURNING m.id
 """
@@ -95,15 +100,16 @@ def settle(*, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
     """Record the outcomes of a page, and what they mean for the number and the people. Idempotent."""
     if not outcomes:
         return
-    outcomes = sorted(outcomes, key=lambda outcome: outcome.message_id)  # one lock order for all
     with tenant_transaction(tenant_id), connection.cursor() as cursor:
-        cursor.execute(_SETTLE, _columns(outcomes))
+        cursor.execute(_SETTLE, [[outcome.message_id for outcome in outcomes], *_columns(outcomes)])
         wamids = [outcome.provider_message_id for outcome in outcomes if outcome.provider_message_id]
         # A status may have come before we knew the id it is about.
         statuses.match_parked(cursor, number_id=number.pk, provider_message_ids=wamids)
-        _act_on_refusals(cursor, tenant_id, number, outcomes)
         cursor.execute(_AUDIENCES, [list({outcome.conversation_id for outcome in outcomes})])
         live.publish(tenant_id, [live.Change(row[0], (row[1],), (row[2],)) for row in cursor.fetchall()])
+    # On their own: they lock other rows, and what happened to the messages must be written down in any case.
+    with tenant_transaction(tenant_id), connection.cursor() as cursor:
+        _act_on_refusals(cursor, tenant_id, number, outcomes)
     for outcome in outcomes:
         counters.count("sends_total", outcome=outcome.status.value)
 

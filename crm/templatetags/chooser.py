@@ -5,6 +5,7 @@ import re
 from django import template
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from crm.views.composer import can_send
@@ -39,7 +40,7 @@ def template_title(name: str) -> str:
 @register.filter
 def status_words(template: Template) -> str:
     """Why it cannot be sent; Meta's own word for a state we do not know."""
-    return str(dict(TemplateStatus.choices).get(template.status, template.status)).capitalize()
+    return capfirst(str(dict(TemplateStatus.choices).get(template.status, template.status)))
 
 
 @register.filter

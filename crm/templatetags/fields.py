@@ -6,14 +6,14 @@ from django import forms, template
 
 register = template.Library()
 
-_CLASSES = {"textarea": "textarea", "checkbox": False, "select": False}
+_CLASSES: dict[str, str | bool] = {"textarea": "textarea", "checkbox": False, "select": False}
 
 
 @register.inclusion_tag("_field.html")
 def field(bound: forms.BoundField, *, label: str = "", help_text: str = "", help_url: str = "") -> dict[str, Any]:
     """The control says by itself what it is; `help_url` makes the help a link."""
     kind = getattr(bound.field.widget, "input_type", "textarea")
-    attributes = {"class": _CLASSES.get(kind, "input"), "placeholder": False}
+    attributes: dict[str, str | bool] = {"class": _CLASSES.get(kind, "input"), "placeholder": False}
     if bound.errors:
         attributes["aria-describedby"] = f"{bound.auto_id}_error"
     return {

@@ -6,12 +6,16 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from crm.models import Conversation
+from crm.models import Contact, Conversation
+from crm.templatetags.drawing import drawn
 from crm.views.counting import Counters
 from crm.views.filters import Filters, Mode
+from tenants.models import Membership
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Number
 from whatsapp.window import Panes, Window
@@ -23,6 +27,37 @@ register = template.Library()
 def window_at(conversation: Conversation, now: datetime) -> Window | None:
     """The conversation's window at this moment; None where the provider knows no window."""
     return conversation.window(now) if CAPABILITIES[conversation.number.provider].has_window else None
+
+
+@register.filter
+def win(window: Window) -> SafeString:
+    """The window as four small panes and the time left."""
+    glass = window.panes()
+    return drawn(
+        "crm/inbox/_win.html",
+        state=str(window.state),
+        value=str(glass.value),
+        max=str(glass.max),
+        left=span_short(window.remaining) if window.is_open else "",
+    )
+
+
+@register.filter
+def avatar(contact: Contact) -> SafeString:
+    return drawn("crm/inbox/_avatar.html", initials=contact.initials, tone=str(contact.tone))
+
+
+@register.filter
+def owner(assignee: Membership | None, me: Membership) -> SafeString:
+    """Initials in a square; one's own stand out, and nobody's is an empty one."""
+    if assignee is None:
+        return drawn("crm/inbox/_owner.html", name="")
+    return drawn("crm/inbox/_owner.html", name=str(assignee), initials=assignee.initials, is_me=assignee.pk == me.pk)
+
+
+@register.filter
+def iso(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
 
 
 @register.filter
@@ -73,20 +108,20 @@ def row_time(moment: datetime | None, now: datetime) -> str:
     if days == 1:
         return _("yesterday")
     if days < 7:
-        return date_format(here, "D").lower()
-    return date_format(here, _("j M")).lower() if days < 300 else date_format(here, "SHORT_DATE_FORMAT")
+        return _dated(here, "D")
+    return _dated(here, _("j M")) if days < 300 else date_format(here, "SHORT_DATE_FORMAT")
 
 
 @register.filter
 def day_title(day: date, now: datetime) -> str:
     """“Today, Monday 24 November”, “Yesterday, …”, then without the word, then with the year."""
     days = (timezone.localdate(now) - day).days
-    written = date_format(day, _("l j F")) if days < 300 else date_format(day, _("l j F Y"))
+    written = _dated(day, _("l j F") if days < 300 else _("l j F Y"))
     if days == 0:
-        return _("Today, %(day)s") % {"day": written.lower()}
+        return _("Today, %(day)s") % {"day": written}
     if days == 1:
-        return _("Yesterday, %(day)s") % {"day": written.lower()}
-    return written[:1].upper() + written[1:].lower()
+        return _("Yesterday, %(day)s") % {"day": written}
+    return capfirst(written)
 
 
 @register.filter
@@ -100,14 +135,20 @@ def moment_in_words(moment: datetime, now: datetime) -> str:
     here = timezone.localtime(moment)
     days = (here.date() - timezone.localdate(now)).days
     named = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}.get(days)
-    written = date_format(here, _("D j M")) if abs(days) < 300 else date_format(here, _("j M Y"))
-    return f"{named or written.lower()} {here:%H:%M}"
+    form = _("D j M") if abs(days) < 300 else _("j M Y")
+    return f"{named or _dated(here, form)} {here:%H:%M}"
+
+
+def _dated(day: date, form: str) -> str:
+    """Names of days and months as they stand within a sentence: Spanish and Portuguese write them small."""
+    written = date_format(day, form)
+    return written if (get_language() or "en").startswith("en") else written.lower()
 
 
 @register.filter
-def tone(thing: Any) -> int:
+def tone(thing: Any) -> str:
     """1–8: the colour of one of our numbers, the same for ever and always beside its name."""
-    return thing.id.int % 8 + 1
+    return str(thing.id.int % 8 + 1)
 
 
 @register.filter

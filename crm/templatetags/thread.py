@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from crm.explanations import sentence
 from crm.models import Activity, ActivityKind, Attachment, Episode, Message, MessageStatus
+from crm.templatetags.drawing import drawn
 from crm.templatetags.inbox import moment_in_words, span
 from crm.views.log import Bubble
 from whatsapp import phones
@@ -34,11 +36,11 @@ _TICKS = {
 }
 
 
-@register.inclusion_tag("crm/inbox/_tick.html")
-def tick(message: Message) -> dict[str, Any]:
+@register.filter
+def tick(message: Message) -> SafeString:
     """How far a message of ours got: shape first, colour second, and the word for those who hear it."""
     state, drawing = _TICKS.get(message.status, ("queued", "clock"))
-    return {"state": state, "drawing": drawing, "word": message.get_status_display()}
+    return drawn("crm/inbox/_tick.html", state=state, drawing=drawing, word=str(message.get_status_display()))
 
 
 # Icon and name of what is not text; the name is what a row and a quote say of it.

@@ -32,8 +32,8 @@ def member_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
 
 
 def conversation_or_404(request: HttpRequest, conversation_id: UUID) -> Conversation:
-    """The conversation with what a row shows. Raises Http404 when this member may not see it."""
-    visible = Conversation.objects.visible_to(request.membership).for_rows()
+    """The conversation with its people and places. Raises Http404 when this member may not see it."""
+    visible = Conversation.objects.visible_to(request.membership).for_thread()
     return get_object_or_404(visible, pk=conversation_id)
 
 

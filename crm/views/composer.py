@@ -5,13 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, Value, When
 from django.http import QueryDict
 
 from crm.forms import MessageForm, TemplateMessageForm, templates_for
 from crm.models import Conversation, Message
 from whatsapp.capabilities import CAPABILITIES
-from whatsapp.models import Template, TemplateStatus
+from whatsapp.models import Template
 
 TEXT, TEMPLATE = "text", "template"
 
@@ -58,8 +57,7 @@ def for_template(
     conversation: Conversation, form: TemplateMessageForm | None = None, *, chosen: str = "", now: datetime
 ) -> Composer:
     """The choice of templates, those that can be sent from here first; `chosen` is a template's id."""
-    order = Case(When(status=TemplateStatus.APPROVED, then=Value(0)), default=Value(1), output_field=IntegerField())
-    templates = list(templates_for(conversation).order_by(order, "name", "language")[:200])
+    templates = sorted(templates_for(conversation)[:200], key=lambda each: not can_send(each))
     template = next((each for each in templates if str(each.pk) == chosen and can_send(each)), None)
     template = template or next((each for each in templates if can_send(each)), None)
     if form is None:

@@ -36,7 +36,6 @@ class Rail:
     def places(self) -> list[Place]:
         candidates = [
             self._place("inbox", _("Inbox"), "chat"),
-            self._place("alerts", _("Triage"), "bell", count=self._open_alerts),
             self._place("contacts", _("Contacts"), "users"),
             self._place("sequences", _("Sequences"), "route"),
         ]
@@ -44,7 +43,12 @@ class Rail:
 
     @cached_property
     def tools(self) -> list[Place]:
-        places = [self._place("admin:index", _("Settings"), "sliders")] if self.request.user.is_staff else []
+        places = []
+        if self.request.user.is_staff:
+            places = [
+                self._place("admin:tenants_alert_changelist", _("Alerts"), "bell", count=self._open_alerts),
+                self._place("admin:index", _("Settings"), "sliders"),
+            ]
         if settings.SIMULATOR_URL:
             places.append(Place(_("Simulator"), "lab", settings.SIMULATOR_URL, is_outside=True))
         return [place for place in places if place]

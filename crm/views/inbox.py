@@ -67,7 +67,7 @@ def changes(request: HttpRequest) -> HttpResponse:
 
 
 def _opened(request: HttpRequest, conversation_id: UUID, *, now: datetime) -> dict[str, Any]:
-    conversation = Conversation.objects.visible_to(request.membership).for_rows().filter(pk=conversation_id).first()
+    conversation = Conversation.objects.visible_to(request.membership).for_thread().filter(pk=conversation_id).first()
     if conversation is None:
         return {"lost": conversation_id}
     context = thread_context(request, conversation, now=now)

@@ -47,10 +47,15 @@ class UnreadLine:
 
 @dataclass(slots=True)
 class Log:
-    """One page of a thread, oldest on top. `older` is the cursor of the page above, empty at the beginning."""
+    """One page of a thread, oldest on top.
+
+    `older` is the cursor of the page above, empty at the beginning. `continues` is the day that this page and the one
+    below share: its line stands here, so the one below loses its own.
+    """
 
     items: list[Any] = field(default_factory=list)
     older: str = ""
+    continues: date | None = None
 
 
 def newest(conversation: Conversation, *, unread: int = 0) -> Log:
@@ -59,7 +64,7 @@ def newest(conversation: Conversation, *, unread: int = 0) -> Log:
 
 
 def before(conversation: Conversation, cursor: str) -> Log:
-    """The page above `cursor` (of a Log's `older`), closed by the day line that the page below begins with."""
+    """The page above `cursor`, which is the `older` of the page below."""
     return _log(conversation, before=_read(cursor), unread=0)
 
 
@@ -83,8 +88,8 @@ def _log(conversation: Conversation, *, before: tuple[datetime, UUID] | None, un
     lines = list(activities.order_by("-at")[:_MOST_ACTIVITIES])
     log = Log(older=_write(messages[0]) if has_older else "")
     log.items = _with_lines(_by_time(_bubbles(conversation, messages), lines), unread=unread)
-    if before and log.items and timezone.localdate(before[0]) != _last_day(log.items):
-        log.items.append(DayLine(timezone.localdate(before[0])))
+    if before and log.items and timezone.localdate(before[0]) == _last_day(log.items):
+        log.continues = _last_day(log.items)
     return log
 
 

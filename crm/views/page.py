@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from crm.forms import colleagues
 from crm.models import Conversation, ConversationStatus, Episode
@@ -35,6 +36,7 @@ def frame_context(request: HttpRequest, filters: Filters, *, now: datetime) -> d
         "now": now,
         "filters": filters,
         "query": filters.query,
+        "inbox_url": reverse("inbox"),
         "me": request.membership,
         "counters": counters(request.membership, filters, now=now),
     }

@@ -44,7 +44,9 @@ def table(figures: Iterable[Figure]) -> str:
     rows = [("what", "measured", "to hold", "")]
     rows += [(figure.what, figure.measured, figure.hold, figure.verdict) for figure in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
 
 

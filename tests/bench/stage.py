@@ -79,7 +79,7 @@ class Stage:
 
     def owner(self) -> psycopg.Connection[Any]:
         """A connection as the login that owns the tables, which row-level security does not hold; for set-up alone."""
-        return psycopg.connect(self.servers.database_url, autocommit=True)
+        return psycopg.connect(self.servers.database_url, autocommit=True, cursor_factory=psycopg.ClientCursor)
 
     @contextmanager
     def web(self, application: str = "crm.asgi:application", **environment: Any) -> Iterator[Child]:

@@ -13,7 +13,9 @@ from tenants.encryption import NO_TENANT
 from tests import meta
 from whatsapp.models import WebhookEvent
 
-SENTENCE = "Buenos días, quisiera saber si les queda el modelo de cuero en la talla 38 y cuánto demora el envío a Arequipa."
+SENTENCE = (
+    "Buenos días, quisiera saber si les queda el modelo de cuero en la talla 38 y cuánto demora el envío a Arequipa."
+)
 _STORE = """
 INSERT INTO whatsapp_webhookevent (provider, endpoint_key, body, state, attempts, reason, unrouted_number_ids)
 SELECT 'cloud', '', body, 'new', 0, '', '{}' FROM unnest(%s::bytea[]) AS w (body)

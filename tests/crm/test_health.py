@@ -6,8 +6,8 @@ from django.db import OperationalError
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from crm import counters
 from crm.views import health
+from tenants import counters
 from tenants.context import system_transaction
 from whatsapp.models import WebhookEvent
 

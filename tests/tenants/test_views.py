@@ -7,9 +7,10 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import get_resolver, reverse
 
+from tenants.alerts import raise_alert
 from tenants.founding import join
 from tenants.middleware import SESSION_KEY
-from tenants.models import Role, User
+from tenants.models import Role, Severity, User
 from tests.cast import PASSWORD, Company
 from tests.tenants.passkey import Passkey
 
@@ -295,3 +296,13 @@ def test_a_page_that_was_open_too_long_says_so(ours: Company):
 
     assert answer.status_code == 403
     assert "Reload this page" in answer.content.decode()
+
+
+def test_the_rail_counts_what_needs_somebody(ours: Company, theirs: Company):
+    with ours.transaction():
+        raise_alert(tenant_id=ours.tenant.pk, kind="number_without_queue", subject="1", severity=Severity.WARNING)
+    with theirs.transaction():
+        raise_alert(tenant_id=theirs.tenant.pk, kind="number_without_queue", subject="2", severity=Severity.WARNING)
+
+    assert 'aria-label="Alerts, 1"' in signed_in("admin@ours.test").get(reverse("profile")).content.decode()
+    assert "Alerts" not in signed_in("ana@ours.test").get(reverse("profile")).content.decode()

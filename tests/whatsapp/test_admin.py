@@ -368,6 +368,7 @@ def test_an_event_of_nobody_is_the_operators_alone(our_admin, operator):
 def test_a_body_is_shown_to_the_operator_who_says_why(operator, event):
     url = reverse("admin:whatsapp_webhookevent_show_body", args=[event.pk])
 
+    assert url in text(operator.get(reverse("admin:whatsapp_webhookevent_change", args=[event.pk])))
     assert "secret words" not in text(operator.get(url))
     assert "secret words" not in text(operator.post(url, {"reason": " "}))
     assert not LogEntry.objects.exists()

@@ -33,6 +33,7 @@ class Simulator:
             "APP_URL": app_url,
             "SIMULATOR_TRAFFIC": "off",
             "SIMULATOR_STATE": str(state_path or ""),
+            "SIMULATOR_SEED": "",
             **environment,
         }
         self.url = ""

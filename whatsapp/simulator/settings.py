@@ -16,6 +16,7 @@ class Settings:
     verify_token: str = "local-verify-token"  # noqa: S105
     version: str = "v25.0"
     state_path: Path | None = None
+    seed_path: Path | None = None  # talk from before our time, as `POST /control/history` takes it
     clock_url: str = ""  # told {advance_s} when the simulated clock moves
     traffic: bool = False
     connections: int = 8  # webhooks under way at once
@@ -34,6 +35,7 @@ class Settings:
             verify_token=environment.get("META_VERIFY_TOKEN") or cls.verify_token,
             version=environment.get("GRAPH_API_VERSION") or cls.version,
             state_path=Path(state) if state else None,
+            seed_path=_seed_path(environment),
             clock_url=environment.get("APP_CLOCK_URL", ""),
             traffic=environment.get("SIMULATOR_TRAFFIC", "on").lower() not in {"off", "0", "false", "no"},
             connections=int(environment.get("SIMULATOR_CONNECTIONS") or cls.connections),
@@ -43,3 +45,11 @@ class Settings:
     @property
     def webhook_url(self) -> str:
         return f"{self.app_url}/webhooks/whatsapp/"
+
+
+def _seed_path(environment: Mapping[str, str]) -> Path | None:
+    """SIMULATOR_SEED (empty: none), else where `load_demo` puts it."""
+    given, data_dir = environment.get("SIMULATOR_SEED"), environment.get("DATA_DIR")
+    if given is None and data_dir:
+        return Path(data_dir) / "simulator-seed.json"
+    return Path(given) if given else None

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import storage
+from . import remembering, storage
 from .clock import Clock
 from .courier import Courier
 from .faults import Faults
@@ -39,6 +39,7 @@ class World:
         self._planned: list[asyncio.TimerHandle] = []
         self._jobs: set[asyncio.Task[None]] = set()
         storage.load(self)
+        remembering.remember_seed(self)
 
     def keep(self, job: "asyncio.Task[None]") -> None:
         """Hold on to a running job: the loop itself keeps only weak references."""
@@ -58,7 +59,7 @@ class World:
         return persona.name if persona else ""
 
     def reset(self) -> None:
-        """Back to the first minute: no threads, no ledger, no faults, real time, the declared numbers."""
+        """Back to the first minute: the seed's threads alone, no ledger, no faults, real time, the declared numbers."""
         self.courier.forget()
         for planned in self._planned:
             planned.cancel()
@@ -74,5 +75,6 @@ class World:
         self.clock.offset_s = 0.0
         self.numbers = Numbers()
         self.templates = Templates()
+        remembering.remember_seed(self)
         self.journal.entries.clear()
         self.journal.touch()

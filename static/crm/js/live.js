@@ -147,10 +147,12 @@
       const old = byId(item.id);
       if (old && log.contains(old)) {
         above = old;
-        if (!old.isEqualNode(item) && !old.contains(document.activeElement)) {
+        if (!old.isEqualNode(item)) {
+          const hadFocus = old.contains(document.activeElement);
           old.replaceWith(item);
           process(item);
           above = item;
+          if (hadFocus) (item.querySelector("button, a") ?? log.parentElement).focus({ preventScroll: true });
         }
         return;
       }
@@ -174,7 +176,7 @@
 
   const announce = (row) => {
     const region = byId("announcements");
-    if (region && row.id !== `conversation-${byId("conversation")?.dataset.open}`) region.textContent = row.dataset.announce;
+    if (region && row.id !== `conversation-${byId("conversation")?.dataset.open}`) region.textContent = `${list().dataset.announce} ${row.dataset.name}`;
   };
 
   // --- Hearing -----------------------------------------------------------------------------------------------------

@@ -125,6 +125,13 @@ def test_a_brazilian_mobile_is_found_with_and_without_its_nine(api, ours, phone)
     assert ids(api(ours.owner).get(URL, {"phone": phone})) == [brazilian.conversation.pk]
 
 
+@pytest.mark.parametrize("phone", ["+54 11 4321-5678", "+54 9 11 4321-5678", "5491143215678"])
+def test_an_argentine_mobile_is_found_with_and_without_its_nine(api, ours, phone):
+    argentine = talk(ours, "5491143215678")
+
+    assert ids(api(ours.owner).get(URL, {"phone": phone})) == [argentine.conversation.pk]
+
+
 def test_an_unknown_phone_finds_nothing(api, ours, our_talk):
     assert api(ours.owner).get(URL, {"phone": "+51900555000"}).json()["results"] == []
 

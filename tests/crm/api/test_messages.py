@@ -83,6 +83,13 @@ def test_a_price_is_told_by_kind_before_its_amount_is_known(api, ours, our_talk)
     assert shown["cost"] == {"amount": None, "currency": "", "category": "marketing"}
 
 
+def test_a_message_of_a_conversation_one_may_not_see_is_not_there(api, ours, our_talk):
+    url = f"{ROOT}messages/{our_talk.message.pk}/"
+
+    assert api(ours.ana).get(url).status_code == 200
+    assert api(ours.luis).get(url).status_code == 404
+
+
 def test_a_thread_comes_newest_first_in_pages_that_lose_nothing(api, ours, our_talk):
     second = clock.now().replace(microsecond=0)  # WhatsApp counts in seconds: many messages share one
     with ours.transaction():

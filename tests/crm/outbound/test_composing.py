@@ -66,7 +66,12 @@ def test_an_answer_is_queued_on_top_of_the_conversation(ours, rosa):
         message = compose(rosa, Text("sí, talla 37"), author=ours.ana, now=moment)
 
         stored = Message.objects.get(pk=message.pk)
-        assert (stored.status, stored.text, stored.source, stored.author) == ("queued", "sí, talla 37", "agent", ours.ana)
+        assert (stored.status, stored.text, stored.source, stored.author) == (
+            "queued",
+            "sí, talla 37",
+            "agent",
+            ours.ana,
+        )
         assert (stored.priority, stored.attempt, stored.sent_at) == (Priority.PERSON, 0, moment)
         conversation = Conversation.objects.get()
         assert (conversation.last_message, conversation.last_message_at) == (stored, moment)
@@ -186,7 +191,11 @@ def test_a_closed_window_takes_an_approved_template(ours, rosa):
         message = compose(rosa, template("Rosa", "A-1"))
 
         stored = Message.objects.get(pk=message.pk)
-        assert (stored.type, stored.text, stored.template_category) == ("template", "Hola Rosa, su pedido A-1", "utility")
+        assert (stored.type, stored.text, stored.template_category) == (
+            "template",
+            "Hola Rosa, su pedido A-1",
+            "utility",
+        )
 
 
 @in_rollback
@@ -256,7 +265,10 @@ def test_a_reaction_is_sent_and_shown_and_moves_nothing(ours, rosa):
 
         assert Reaction.objects.get().emoji == ""
         conversation = Conversation.objects.get()
-        assert (conversation.last_message_id, conversation.waiting_since) == (before.last_message_id, before.waiting_since)
+        assert (conversation.last_message_id, conversation.waiting_since) == (
+            before.last_message_id,
+            before.waiting_since,
+        )
 
 
 @in_rollback

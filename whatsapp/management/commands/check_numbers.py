@@ -20,8 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *, tenant: str | None, live: bool, **options: Any) -> None:
         with system_transaction():
-            companies = Tenant.objects.order_by("name")
-            companies = list(companies.filter(slug=tenant) if tenant else companies)
+            everyone = Tenant.objects.order_by("name")
+            companies = list(everyone.filter(slug=tenant) if tenant else everyone)
         if tenant and not companies:
             raise CommandError(f"There is no company with the short name “{tenant}”.")
         rows = [row for company in companies for row in self._rows(company, live=live)]

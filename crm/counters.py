@@ -1,5 +1,0 @@
-import sys
-
-from tenants import counters
-
-sys.modules[__name__] = counters

@@ -1,0 +1,19 @@
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from crm.demo import NotHere, load
+from crm.local.environment import data_dir
+from tenants import clock
+
+
+class Command(BaseCommand):
+    help = "Load the two companies of the demonstration, once; running it again changes nothing. Local machines only."
+
+    def handle(self, **options: Any) -> None:
+        try:
+            loaded = load(now=clock.now(), seed=Path(data_dir()) / "simulator-seed.json")
+        except NotHere as refusal:
+            raise CommandError(str(refusal)) from None
+        self.stdout.write(f"{loaded.messages} messages loaded." if loaded.messages else "The demo is there already.")

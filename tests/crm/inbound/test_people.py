@@ -1,0 +1,266 @@
+"""Who a person is, also when several workers meet them at the same moment."""
+
+import random
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from django.db import connection, connections
+
+from crm import inbound
+from crm.inbound import draining, people
+from crm.models import Contact, Conversation, Identity, Message
+from tenants.context import system_transaction
+from tests import meta
+from tests.cast import Company, found_company
+from whatsapp.events import Person
+from whatsapp.models import EventState, WebhookEvent
+
+
+def at_once(*acts: Callable[[], object], seconds: float = 60) -> list[object]:
+    """Run each on a thread with a connection of its own; what they answered, in order. Raises what they raised."""
+    answers: list[object] = [None] * len(acts)
+    start = threading.Barrier(len(acts))
+
+    def run(place: int) -> None:
+        try:
+            start.wait(10)
+            answers[place] = acts[place]()
+        except Exception as error:
+            answers[place] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds)
+    assert not any(thread.is_alive() for thread in threads), "somebody waits for ever"
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers
+
+
+def said(wamid: str, *, phone: str = "", user_id: str = "", at: int = meta.NOON, name: str = "Rosa") -> dict:
+    """One message by phone, by user id, or by both, as the value of a webhook."""
+    message = meta.text(wamid=wamid, wa_id=phone, at=at) | ({"from_user_id": user_id} if user_id else {})
+    if not phone:
+        del message["from"]
+    person = (
+        {"profile": {"name": name}} | ({"wa_id": phone} if phone else {}) | ({"user_id": user_id} if user_id else {})
+    )
+    return meta.messages(message, contacts=[person])
+
+
+@pytest.fixture
+def company(committed: None) -> Company:
+    return found_company("ours", number_id="100000000000001")
+
+
+def merge_held(value: dict, *, held: threading.Event, go_on: threading.Event) -> Callable[[], None]:
+    """Merge a webhook in a transaction that stands still before its commit."""
+
+    def merge() -> None:
+        event_id = meta.store(meta.body(value))
+        with system_transaction(), connection.cursor() as cursor:
+            cursor.execute(draining._CLAIM_ONE, [event_id])
+            draining._merge_stored(cursor, [draining._stored(cursor.fetchone())])
+            held.set()
+            assert go_on.wait(10)
+
+    return merge
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"phone": "51900555014"}, {"phone": "51900555014"}),
+        ({"user_id": "PE.1"}, {"user_id": "PE.1"}),
+        ({"phone": "51900555014", "user_id": "PE.1"}, {"phone": "51900555014"}),
+        ({"phone": "51900555014"}, {"phone": "51900555014", "user_id": "PE.1"}),
+        ({"phone": "5511987654321"}, {"phone": "551187654321"}),
+    ],
+)
+def test_two_workers_that_meet_a_new_person_at_once_make_one_contact(company, first, second):
+    """The second works while the first has everything written and nothing committed."""
+    held, go_on = threading.Event(), threading.Event()
+
+    def other() -> None:
+        assert held.wait(10)
+        event_id = meta.store(meta.body(said("w2", **second)))
+        threading.Timer(0.3, go_on.set).start()  # by then it waits for the first one's row
+        draining._drain_one(event_id)
+
+    at_once(merge_held(said("w1", **first), held=held, go_on=go_on), other)
+
+    with company.transaction():
+        contact = Contact.objects.get()
+        assert set(Identity.objects.values_list("contact_id", flat=True)) == {contact.pk}
+        assert Conversation.objects.get().contact == contact
+        assert sorted(Message.objects.values_list("provider_message_id", flat=True)) == ["w1", "w2"]
+    with system_transaction():
+        assert set(WebhookEvent.objects.filter(processed_at__isnull=False).values_list("reason", flat=True)) == {""}
+
+
+def test_a_worker_that_gives_up_leaves_the_person_to_the_other(company):
+    held, go_on = threading.Event(), threading.Event()
+
+    def fails() -> None:
+        with pytest.raises(ZeroDivisionError), system_transaction(), connection.cursor() as cursor:
+            event_id = meta.store(meta.body(said("w1", phone="51900555014")))
+            cursor.execute(draining._CLAIM_ONE, [event_id])
+            draining._merge_stored(cursor, [draining._stored(cursor.fetchone())])
+            held.set()
+            go_on.wait(10)
+            raise ZeroDivisionError
+
+    def other() -> None:
+        assert held.wait(10)
+        event_id = meta.store(meta.body(said("w2", phone="51900555014")))
+        threading.Timer(0.3, go_on.set).start()
+        draining._drain_one(event_id)
+
+    at_once(fails, other)
+
+    with company.transaction():
+        assert Identity.objects.get().contact == Contact.objects.get()
+        assert [message.provider_message_id for message in Message.objects.all()] == ["w2"]
+
+
+def test_many_drains_over_the_same_people_and_messages_end_without_a_failure(company, monkeypatch):
+    """Overlapping contacts, conversations, statuses, opt-outs and repetitions on four workers, in small batches."""
+    random.seed(7)
+    for number in range(240):
+        person = number % 12
+        phone, user_id = f"5190055{person:04}", f"PE.{person}"
+        both = random.choice([{"phone": phone}, {"user_id": user_id}, {"phone": phone, "user_id": user_id}])
+        values = [said(f"w{number % 200}", **both, at=meta.NOON + number, name=f"name {number}")]
+        if number % 3 == 0:
+            words = random.sample(["sent", "delivered", "read", "failed"], 3)
+            stopped = {"errors": [{"code": 131050, "title": "stopped"}]}
+            values.append(
+                meta.statuses(
+                    *(
+                        meta.status(word, wamid=f"echo{random.randrange(20)}", **(stopped if word == "failed" else {}))
+                        for word in words
+                    )
+                )
+            )
+        meta.store(meta.body(*values))
+    for number in range(20):
+        echo = {"from": "5115550101", "to": f"5190055{number % 12:04}", "id": f"echo{number}",
+                "timestamp": str(meta.NOON + number), "type": "text", "text": {"body": "voy"}}  # fmt: skip
+        meta.store(meta.body(meta.value(message_echoes=[echo]), field="smb_message_echoes"))
+    failures = []
+    monkeypatch.setattr(draining.log, "exception", lambda *args, **more: failures.append(args))
+
+    taken = at_once(*[lambda: inbound.drain(batch=7)] * 4)
+    inbound.drain()
+
+    assert sum(taken) >= 260
+    assert failures == []
+    with system_transaction():
+        assert set(WebhookEvent.objects.values_list("state", "attempts")) == {(EventState.DONE, 0)}
+    with company.transaction():
+        texts = Message.objects.filter(direction="inbound")
+        assert texts.count() == 200
+        assert Message.objects.filter(direction="outbound").count() == 20
+        assert Conversation.objects.count() == Contact.objects.filter(conversations__isnull=False).count()
+        assert Identity.objects.filter(kind="phone").count() == 12
+        assert Identity.objects.filter(kind="bsuid").count() == 12
+
+
+def test_ten_identical_deliveries_on_several_workers_are_one_message_each(company):
+    for _ in range(10):
+        for number in range(30):
+            meta.store(meta.body(said(f"w{number}", phone=f"5190055{number % 5:04}")))
+
+    at_once(*[lambda: inbound.drain(batch=11)] * 4)
+    inbound.drain()
+
+    with company.transaction():
+        assert Message.objects.count() == 30
+        assert (Contact.objects.count(), Conversation.objects.count()) == (5, 5)
+        assert sum(Conversation.objects.values_list("unread_count", flat=True)) == 30
+
+
+# --- rules, one worker ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_same_person_writes_to_two_companies_and_is_nobody_they_share(ours, theirs):
+    meta.store(meta.body(said("a", phone="51900555014", user_id="PE.1")))
+    other = said("b", phone="51900555014", user_id="PE.1")
+    other["metadata"]["phone_number_id"] = "200000000000001"
+    meta.store(meta.body(other))
+    inbound.drain()
+
+    with ours.transaction():
+        mine = Contact.objects.get()
+    with theirs.transaction():
+        assert Contact.objects.get() != mine
+
+
+@pytest.mark.django_db
+def test_a_phone_that_changed_hands_stays_with_who_had_it(ours):
+    """The new holder is another user id; until WhatsApp says so, messages without one still go where they went."""
+    meta.store(meta.body(said("1", phone="51900555014", user_id="PE.1", name="Rosa")))
+    meta.store(meta.body(said("2", user_id="PE.2", name="Luis")))
+    meta.store(meta.body(said("3", phone="51900555014", user_id="PE.2", name="Luis", at=meta.NOON + 9)))
+    inbound.drain(batch=1)
+
+    with ours.transaction():
+        assert Contact.objects.count() == 2
+        assert Identity.objects.get(kind="phone").contact.profile_name == "Rosa"
+        assert Message.objects.get(provider_message_id="3").conversation.contact.profile_name == "Luis"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_newest_name_is_shown_whatever_arrives_last(ours, order):
+    values = [
+        said("1", phone="51900555014", name="antes"),
+        said("2", phone="51900555014", name="después", at=meta.NOON + 60),
+    ]
+    for place in order:
+        meta.store(meta.body(values[place]))
+        inbound.drain()
+
+    with ours.transaction():
+        assert Contact.objects.get().profile_name == "después"
+
+
+@pytest.mark.django_db
+def test_a_name_we_gave_is_never_changed_by_whatsapp(ours):
+    meta.store(meta.body(said("1", phone="51900555014", name="rosita 🌸")))
+    inbound.drain()
+    with ours.transaction():
+        Contact.objects.update(name="Rosa Quispe")
+
+    meta.store(meta.body(said("2", phone="51900555014", name="otro", at=meta.NOON + 60)))
+    inbound.drain()
+
+    with ours.transaction():
+        assert Contact.objects.get().shown_name == "Rosa Quispe"
+
+
+@pytest.mark.django_db
+def test_a_message_with_both_ids_joins_what_comes_with_one_in_the_same_batch(ours):
+    values = [said("1", phone="51900555014"), said("2", user_id="PE.1"), said("3", phone="51900555014", user_id="PE.1")]
+    meta.store(meta.body(*values))
+    inbound.drain()
+
+    with ours.transaction():
+        assert Contact.objects.count() == 1
+        assert Conversation.objects.get().unread_count == 3
+
+
+@pytest.mark.django_db
+def test_people_without_any_identity_are_left_out(ours):
+    with system_transaction(), connection.cursor() as cursor:
+        assert people.resolve(cursor, [(ours.tenant.pk, Person(profile_name=str(uuid4())), datetime.now(UTC))]) == {}
+        assert not Contact.objects.exists()

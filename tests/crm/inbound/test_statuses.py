@@ -1,0 +1,336 @@
+"""Statuses in any order, any number of times, in any batches, before or after we know the message: the same row."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, combinations, permutations
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crm import inbound, outbound
+from crm.inbound.merging import Delivery
+from crm.models import Contact, Conversation, Message, MessageStatus, UnmatchedStatus
+from crm.outbound.settling import Outcome, settle
+from crm.references import reference
+from tenants.context import system_transaction
+from tests import meta
+from whatsapp.models import Number
+from whatsapp.providers import get_provider
+from whatsapp.statuses import merged_all
+
+pytestmark = pytest.mark.django_db
+
+WORDS = ("sent", "delivered", "read", "played", "failed")
+MOMENT = datetime.fromtimestamp(meta.NOON, UTC)
+ROW = ("status", "accepted_at", "left_at", "delivered_at", "read_at", "played_at", "failed_at", "error_reason", "error_code",
+       "error_detail", "pricing_category", "pricing_type", "billable", "lease_expires_at", "next_attempt_at", "unknown_at")  # fmt: skip
+PRICING = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
+FAULT = {"code": 131026, "title": "Message undeliverable", "error_data": {"details": "Message Undeliverable."}}
+
+SUBSETS = [subset for size in range(1, 6) for subset in combinations(WORDS, size)]
+ORDERS = [order for subset in SUBSETS for order in permutations(subset)]
+
+
+@pytest.fixture
+def conversation(ours):
+    with ours.transaction():
+        contact = Contact.objects.create(tenant=ours.tenant, phone="51900555014")
+        return Conversation.objects.create(tenant=ours.tenant, contact=contact, number=ours.number, queue=ours.sales)
+
+
+def outgoing(conversation: Conversation, count: int = 1, **fields: Any) -> list[Message]:
+    """Messages of ours that WhatsApp has accepted, unless `fields` say otherwise."""
+    made = [
+        Message(
+            tenant_id=conversation.tenant_id, conversation=conversation, number_id=conversation.number_id,
+            source="agent", type="text", client_id=uuid4(), sent_at=MOMENT,
+            **{"direction": "outbound", "status": "accepted", "attempt": 1, "accepted_at": MOMENT, "provider_message_id": f"wamid.{uuid4()}"} | fields,
+        )
+        for _ in range(count)
+    ]  # fmt: skip
+    with system_transaction():
+        return Message.objects.bulk_create(made)
+
+
+def said(word: str, wamid: str | None, *, after: int | None = None, **more: Any) -> dict[str, Any]:
+    """A status as Meta writes it, so many seconds after noon; by default each word has its own moment."""
+    facts: dict[str, Any] = {"errors": [FAULT]} if word == "failed" else {}
+    after = WORDS.index(word) + 1 if after is None else after
+    return meta.status(word, wamid=str(wamid), at=meta.NOON + after, **facts | more)
+
+
+def merge(statuses: Iterable[dict[str, Any]]) -> None:
+    happenings = get_provider("cloud").parse(meta.body(meta.statuses(*statuses)))
+    with system_transaction():
+        inbound.merge([Delivery("cloud", happenings, MOMENT)])
+
+
+def row(message: Message) -> tuple[Any, ...]:
+    with system_transaction():
+        return Message.objects.values_list(*ROW).get(pk=message.pk)
+
+
+def rows(messages: Sequence[Message]) -> list[tuple[Any, ...]]:
+    with system_transaction():
+        found = {found[0]: found[1:] for found in Message.objects.values_list("pk", *ROW)}
+    return [found[message.pk] for message in messages]
+
+
+def agreed(ends: Iterable[tuple[Any, ...]], subset: Sequence[str]) -> tuple[Any, ...]:
+    """The one row that all came to; checked against the ranks that whatsapp.statuses defines."""
+    (end,) = set(ends)
+    assert end[0] == merged_all("accepted", subset)
+    return end
+
+
+def by_subset(ends: list[tuple[Any, ...]]) -> dict[tuple[str, ...], list[tuple[Any, ...]]]:
+    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for order, end in zip(ORDERS, ends, strict=True):
+        groups.setdefault(tuple(sorted(order)), []).append(end)
+    return groups
+
+
+def test_every_order_of_every_set_of_statuses_ends_in_the_same_row(conversation):
+    """325 messages at once, each with an order of its own; the n-th status of each in the n-th batch, all twice."""
+    messages = outgoing(conversation, len(ORDERS))
+    for step in range(5):
+        now = [said(order[step], message.provider_message_id) for order, message in zip(ORDERS, messages, strict=True) if len(order) > step]  # fmt: skip
+        merge(now)
+        merge(reversed(now))
+
+    for subset, ends in by_subset(rows(messages)).items():
+        agreed(ends, subset)
+
+
+def test_in_one_batch_they_end_in_the_same_row_as_in_several(conversation):
+    split, together = outgoing(conversation, len(ORDERS)), outgoing(conversation, len(ORDERS))
+    for step in range(5):
+        merge(said(order[step], message.provider_message_id) for order, message in zip(ORDERS, split, strict=True) if len(order) > step)  # fmt: skip
+    merge(
+        chain.from_iterable(
+            [said(word, message.provider_message_id) for word in (*order, *order)]
+            for order, message in zip(ORDERS, together, strict=True)
+        )
+    )
+
+    assert rows(split) == rows(together)
+
+
+def test_statuses_that_come_before_the_messages_id_end_in_the_same_row(ours, conversation):
+    """Parked until the answer to our request brings the id; with every order, and split at every place."""
+    known, early = outgoing(conversation, len(ORDERS)), outgoing(
+        conversation, len(ORDERS), status="sending", provider_message_id=None, accepted_at=None
+    )  # fmt: skip
+    wamids = [f"wamid.early-{place}" for place in range(len(ORDERS))]
+    for place, order in enumerate(ORDERS):
+        cut = place % (len(order) + 1)
+        merge(said(word, wamids[place]) for word in order[:cut])
+        outcome = Outcome(early[place].pk, conversation.pk, 1, MessageStatus.ACCEPTED, wamids[place])
+        settle(tenant_id=ours.tenant.pk, number=ours.number, outcomes=[outcome])
+        merge(said(word, wamids[place]) for word in order[cut:])
+        merge(said(word, known[place].provider_message_id) for word in order)
+
+    without_time = [end[:1] + end[2:] for end in rows(early)]
+    assert without_time == [end[:1] + end[2:] for end in rows(known)]
+    with system_transaction():
+        assert not UnmatchedStatus.objects.exists()
+
+
+happened = st.tuples(
+    st.sampled_from(WORDS),
+    st.integers(0, 3),  # seconds: the same moment is common
+    st.sampled_from([{}, {"pricing": PRICING}]),
+    st.sampled_from([{}, {"errors": [FAULT]}, {"errors": [{"code": 131000, "title": "Something went wrong"}]}, {"errors": []}]),
+)  # fmt: skip
+
+
+@st.composite
+def two_tellings(draw: st.DrawFn) -> tuple[list, list[list], list[list]]:
+    """The same statuses told twice: other order, other repetitions, other batches."""
+    facts = draw(st.lists(happened, min_size=1, max_size=6))
+
+    def telling() -> list[list]:
+        told = draw(st.permutations(facts + draw(st.lists(st.sampled_from(facts), max_size=4))))
+        cuts = sorted(draw(st.lists(st.integers(0, len(told)), max_size=3)))
+        return [told[start:end] for start, end in zip([0, *cuts], [*cuts, len(told)], strict=True)]
+
+    return facts, telling(), telling()
+
+
+def tell(batch: list, wamid: str | None, **mark: Any) -> list[dict[str, Any]]:
+    return [
+        said(word, wamid, after=after, **pricing, **(errors if word == "failed" else {}), **mark)
+        for word, after, pricing, errors in batch
+    ]
+
+
+@pytest.mark.parametrize("known", ["by id", "by reference", "parked"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tellings=two_tellings())
+def test_two_tellings_of_the_same_end_in_the_same_row(ours, conversation, known, tellings):
+    facts, *both = tellings
+    ends = []
+    for telling in both:
+        wamid = f"wamid.{uuid4()}"
+        if known == "by id":
+            (message,) = outgoing(conversation, provider_message_id=wamid)
+        else:
+            (message,) = outgoing(conversation, status="unknown", provider_message_id=None, accepted_at=None)
+        mark = {"biz_opaque_callback_data": reference(message.pk, 1)} if known == "by reference" else {}
+        for batch in telling:
+            merge(tell(batch, wamid, **mark))
+        if known == "parked":
+            with system_transaction():
+                Message.objects.filter(pk=message.pk).update(provider_message_id=wamid, status="accepted")
+            outbound.reconcile()
+        ends.append(row(message))
+
+    agreed(ends, [word for word, *_ in facts])
+
+
+def test_statuses_that_are_merged_again_write_nothing(conversation):
+    messages = outgoing(conversation, len(SUBSETS))
+    told = [said(word, message.provider_message_id, pricing=PRICING) for subset, message in zip(SUBSETS, messages, strict=True) for word in subset]  # fmt: skip
+    merge(told)
+
+    def versions() -> list[tuple]:
+        with system_transaction():
+            return list(
+                Message.objects.order_by("pk").extra(select={"version": "xmin::text"}).values_list("pk", "version")
+            )
+
+    before = versions()
+    for status in told:
+        merge([status])
+    merge(told)
+
+    assert versions() == before
+
+
+def test_a_late_sent_does_not_undo_read(conversation):
+    (message,) = outgoing(conversation)
+    merge([said("read", message.provider_message_id)])
+
+    merge([said("sent", message.provider_message_id)])
+
+    assert row(message)[0] == "read"
+
+
+def test_a_delivery_undoes_a_failure_and_keeps_it_as_a_note(conversation):
+    (message,) = outgoing(conversation)
+    merge([said("failed", message.provider_message_id)])
+    assert row(message)[0] == "failed"
+
+    merge([said("delivered", message.provider_message_id)])
+
+    end = dict(zip(ROW, row(message), strict=True))
+    assert (end["status"], end["error_code"], end["error_reason"]) == ("delivered", 131026, "undeliverable")
+    assert end["failed_at"] is not None
+
+
+def test_a_failure_says_why_in_our_words(conversation):
+    (message,) = outgoing(conversation)
+
+    merge([said("failed", message.provider_message_id, errors=[{"code": 131047, "title": "Re-engagement message"}])])
+
+    end = dict(zip(ROW, row(message), strict=True))
+    assert (end["status"], end["error_reason"], end["error_code"]) == ("failed", "window_closed", 131047)
+    assert end["error_detail"] == "Re-engagement message"
+
+
+def test_a_failure_because_they_stopped_marketing_is_remembered(ours, conversation):
+    (message,) = outgoing(conversation)
+
+    merge([said("failed", message.provider_message_id, errors=[{"code": 131050, "title": "stopped"}])])
+
+    with ours.transaction():
+        assert Contact.objects.get().marketing_stopped
+
+
+@pytest.mark.parametrize("status", ["sending", "unknown", "queued"])
+def test_our_reference_finds_a_message_whose_id_we_never_got(conversation, status):
+    (message,) = outgoing(
+        conversation, status=status, provider_message_id=None, accepted_at=None, unknown_at=MOMENT, next_attempt_at=MOMENT,
+        lease_expires_at=MOMENT + timedelta(minutes=1),
+    )  # fmt: skip
+
+    merge([said("delivered", "wamid.found", biz_opaque_callback_data=reference(message.pk, 1))])
+
+    end = dict(zip(ROW, row(message), strict=True))
+    assert end["status"] == "delivered"
+    assert (end["lease_expires_at"], end["next_attempt_at"], end["unknown_at"]) == (None, None, None)
+    with system_transaction():
+        assert Message.objects.get(pk=message.pk).provider_message_id == "wamid.found"
+
+
+def test_the_second_acceptance_of_one_message_does_not_move_the_first(conversation):
+    (message,) = outgoing(conversation, provider_message_id="wamid.first")
+
+    merge([said("read", "wamid.second", biz_opaque_callback_data=reference(message.pk, 1))])
+
+    with system_transaction():
+        stored = Message.objects.get(pk=message.pk)
+        assert (stored.status, stored.provider_message_id) == ("accepted", "wamid.first")
+        assert not UnmatchedStatus.objects.exists()
+
+
+def test_a_reference_does_not_reach_a_message_of_another_number(ours, theirs, conversation):
+    (message,) = outgoing(conversation, status="unknown", provider_message_id=None)
+    happening = meta.statuses(
+        said("read", "wamid.x", biz_opaque_callback_data=reference(message.pk, 1)), number_id="200000000000001"
+    )
+    with system_transaction():
+        inbound.merge([Delivery("cloud", get_provider("cloud").parse(meta.body(happening)), MOMENT)])
+
+    assert row(message)[0] == "unknown"
+
+
+def test_statuses_of_the_customers_own_message_move_nothing(conversation):
+    (message,) = outgoing(conversation, direction="inbound", status="received")
+
+    merge([said("read", message.provider_message_id)])
+
+    assert row(message)[0] == "received"
+
+
+def test_an_unknown_word_changes_nothing_and_is_no_error(conversation):
+    (message,) = outgoing(conversation)
+    before = row(message)
+
+    merge([meta.status("teleported", wamid=str(message.provider_message_id)), meta.status("warning", wamid="wamid.x")])
+
+    assert row(message) == before
+    with system_transaction():
+        assert not UnmatchedStatus.objects.exists()
+
+
+def test_a_message_and_its_statuses_in_any_order_end_in_the_same_rows(ours):
+    """What our side typed on the phone arrives as an echo, before or after the statuses of it."""
+    ends = []
+    for order in permutations(range(3)):
+        wamid = f"wamid.{uuid4()}"
+        echo = {"from": "5115550101", "to": "51900555014", "id": wamid, "timestamp": str(meta.NOON), "type": "text",
+                "text": {"body": "voy"}}  # fmt: skip
+        bodies = [
+            meta.body(meta.value(message_echoes=[echo]), field="smb_message_echoes"),
+            meta.body(meta.statuses(said("delivered", wamid, pricing=PRICING))),
+            meta.body(meta.statuses(said("sent", wamid))),
+        ]
+        for place in (*order, order[0]):
+            meta.store(bodies[place])
+            inbound.drain()
+        with system_transaction():
+            ends.append(Message.objects.values_list(*ROW).get(provider_message_id=wamid))
+
+    assert len(set(ends)) == 1
+    assert ends[0][0] == "delivered"
+
+
+def test_a_status_marks_that_webhooks_of_the_number_arrive(ours, conversation):
+    merge([said("sent", "wamid.whatever")])
+
+    with ours.transaction():
+        assert Number.objects.get().last_webhook_at is not None
