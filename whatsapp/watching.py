@@ -1,6 +1,5 @@
 """What a person must know of numbers and webhooks before customers notice; seen by a sweep over all companies."""
 
-from collections import defaultdict
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,25 +11,32 @@ from tenants.alerts import raise_alert
 from tenants.context import system_transaction
 from tenants.models import Alert, Severity
 from whatsapp.checking import WITHOUT_QUEUE, tell
-from whatsapp.connecting import announce
 from whatsapp.models import Number, TokenState
 
-UNROUTED = gettext_noop("unrouted-webhooks")  # the operator's; its subject is the id that no number has
+# The operator's, also raised while merging; their subjects are the id that no number has, and the event's.
+UNROUTED = gettext_noop("webhook-unrouted")
+DEAD = gettext_noop("webhook-dead")
 UNUSABLE_FILE = gettext_noop("connections-file-unusable")
 CHECK_EVERY = timedelta(days=1)
 _MOST_CHECKS = 200
 _MOST_UNROUTED = 200
 
 _UNROUTED_IDS = """
-SELECT waiting.number_id, count(*), min(event.received_at), number.tenant_id, number.id
+SELECT waiting.number_id, count(*), min(event.received_at)
 FROM whatsapp_webhookevent event
 CROSS JOIN LATERAL unnest(event.unrouted_number_ids) AS waiting (number_id)
-LEFT JOIN whatsapp_number number
-  ON number.phone_number_id = waiting.number_id AND number.provider = event.provider
-WHERE event.state = 'unrouted'
-GROUP BY waiting.number_id, number.tenant_id, number.id
+WHERE event.state = 'unrouted' AND NOT EXISTS (
+    SELECT FROM whatsapp_number number
+    WHERE number.phone_number_id = waiting.number_id AND number.provider = event.provider)
+GROUP BY waiting.number_id
 ORDER BY 2 DESC
 LIMIT %s
+"""
+
+_RESOLVE_DEAD = """
+UPDATE tenants_alert SET resolved_at = now()
+WHERE kind = %s AND resolved_at IS NULL AND NOT EXISTS (
+    SELECT FROM whatsapp_webhookevent event WHERE event.id = subject::bigint AND event.state = 'dead')
 """
 
 
@@ -38,7 +44,7 @@ def watch(*, now: datetime) -> list[tuple[UUID, UUID]]:
     """Bring the alerts up to date; returns the (tenant id, number id) that WhatsApp should be asked about again."""
     with system_transaction():
         _watch_queues()
-        _watch_unrouted()
+        _watch_webhooks()
         return _due_for_a_check(now=now)
 
 
@@ -49,23 +55,16 @@ def _watch_queues() -> None:
     _resolve_others(WITHOUT_QUEUE, [str(number.pk) for number in waiting])
 
 
-def _watch_unrouted() -> None:
-    """One alert for the operator per id that no number has. Where the number exists by now, its webhooks are let go on:
-    what should have told that (a process killed in between) may have been lost."""
+def _watch_webhooks() -> None:
+    """One alert for the operator per id that no number has; alerts of dead events go when they are dead no more."""
     with connection.cursor() as cursor:
         cursor.execute(_UNROUTED_IDS, [_MOST_UNROUTED])
-        rows = cursor.fetchall()
-    unknown, arrived = [], defaultdict(list)
-    for phone_number_id, count, since, tenant_id, number_id in rows:
-        if number_id:
-            arrived[tenant_id].append(number_id)
-            continue
-        unknown.append(phone_number_id)
-        facts = {"events": count, "since": since.isoformat()}
+        unknown = cursor.fetchall()
+        cursor.execute(_RESOLVE_DEAD, [DEAD])
+    for phone_number_id, count, since in unknown:
+        facts = {"phone_number_id": phone_number_id, "events": count, "since": since.isoformat()}
         raise_alert(tenant_id=None, kind=UNROUTED, subject=phone_number_id, severity=Severity.CRITICAL, facts=facts)
-    _resolve_others(UNROUTED, unknown)
-    for tenant_id, number_ids in arrived.items():
-        announce(tenant_id=tenant_id, number_ids=number_ids)
+    _resolve_others(UNROUTED, [phone_number_id for phone_number_id, _count, _since in unknown])
 
 
 def _resolve_others(kind: str, subjects: list[str]) -> None:

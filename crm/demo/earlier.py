@@ -153,7 +153,7 @@ TALKS = {
         = agent closes
     """,
     "carrito": """
-        +1d * [template carrito_v3; {nombre}; {modelo}]
+        * [template carrito_v3; {nombre}; {modelo}]
         +50m < [button] Hablar con una persona
         = agent takes
         > Hola {nombre}, soy del equipo de Nube Calzado. ¿En qué te ayudo con tu {modelo}?

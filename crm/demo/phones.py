@@ -21,7 +21,7 @@ _INVISIBLE = ("edit", "revoke", "system", "reaction")
 
 
 def write(path: Path, *, slugs: list[str]) -> None:
-    """Write the newest threads of these companies, as `POST /control/history` of the simulator takes them."""
+    """Write the newest threads of these companies, as `POST /control/history` of the simulator takes them: newest last."""
     threads = [thread for tenant in _tenants(slugs) for thread in _threads_of(tenant)]
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
@@ -47,7 +47,7 @@ def _threads_of(tenant: Tenant) -> list[dict[str, Any]]:
             .prefetch_related("contact__identities", newest)
             .order_by("-last_message_at")[:_MOST_THREADS]
         )
-        return [_thread(conversation) for conversation in conversations]
+        return [_thread(conversation) for conversation in reversed(conversations)]
 
 
 def _thread(conversation: Conversation) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _thread(conversation: Conversation) -> dict[str, Any]:
         "name": contact.profile_name or contact.name,
         "username": contact.username,
         "at": last.timestamp() if last else 0,
-        "messages": [_bubble(message) for message in reversed(conversation.newest)],
+        "messages": [_bubble(message) for message in reversed(conversation.newest)],  # type: ignore[attr-defined]
     }
 
 

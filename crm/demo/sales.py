@@ -41,7 +41,7 @@ SCENES = (
         > Anotado: Av. Larco 743, lo recibe Julio.
         +2h < [poll]
         < [voice]
-        < [^4] A esa misma. ¿Puede ser antes de las 6? 🙏
+        < [^5] A esa misma. ¿Puede ser antes de las 6? 🙏
         +2h > [read] ¡Claro que sí, Rosa! Sale en la ruta de las 14:00, así que llega antes de las 6.
         > Apenas salga la ruta te confirmo la hora exacta
         """, earlier=(("recojo_tienda", 172), ("talla_consulta", 103)), known_as="Rosa Quispe Mamani",

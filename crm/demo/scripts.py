@@ -15,7 +15,7 @@ last message of the other side. Of a customer: `[image]`, `[video]`, `[voice]`, 
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from random import Random
 
 _LINE = re.compile(
@@ -87,19 +87,24 @@ def span(text: str) -> float:
     return sum(float(count) * _SPANS[unit] for count, unit in re.findall(r"(\d+)([dhms])", text))
 
 
-def played(scene: Scene, *, earlier: dict[str, str], usual_agent: str, now: datetime) -> list[Talk]:
-    """The talks of a scene, oldest first, each step at its moment; nothing is in the future."""
+def played(scene: Scene, *, earlier: dict[str, str], usual_agent: str, zone: tzinfo, now: datetime) -> list[Talk]:
+    """The talks of a scene, oldest first, each step at its moment; nothing is in the future.
+
+    Earlier ones end in the shop's hours, by `zone`, and before the next one begins.
+    """
     chance = Random(scene.key)  # noqa: S311
     agent = scene.agent or usual_agent
     blanks = _blanks(scene, chance)
-    talks: list[Talk] = []
-    position = 0
-    for name, days in scene.earlier:
-        steps = _read(earlier[name].format(**blanks), agent=agent, start=position)
-        position += len(steps)
-        talks.append(_paced(steps, ends=now - timedelta(days=days, minutes=chance.randrange(420)), chance=chance))
-    steps = _read(scene.talk, agent=agent, start=position)
-    talks.append(_until_now(steps, wrote=now - timedelta(seconds=span(scene.wrote)), now=now, chance=chance))
+    scripts = [earlier[name].format(**blanks) for name, _days in scene.earlier] + [scene.talk]
+    drafts: list[list[Step]] = []
+    for script in scripts:
+        drafts.append(_read(script, agent=agent, start=sum(map(len, drafts))))
+    wrote = now - timedelta(seconds=span(scene.wrote))
+    talks = [_until_now(drafts.pop(), wrote=wrote, now=now, chance=chance)]
+    for steps, (_name, days) in zip(reversed(drafts), reversed(scene.earlier), strict=True):
+        day = (now - timedelta(days=days)).astimezone(zone)
+        ends = day.replace(hour=chance.randrange(10, 19), minute=chance.randrange(60), second=chance.randrange(60))
+        talks.insert(0, _paced(steps, ends=min(ends, talks[0][0].at - timedelta(hours=1)), chance=chance))
     return talks
 
 
@@ -117,7 +122,12 @@ def _step(line: str, *, agent: str, position: int) -> Step:
     if mark == ACT:
         author, _space, text = text.partition(" ")
     return Step(
-        mark, text, tags, author.replace("agent", agent), position, pause=span(found["gap"]) if found["gap"] else None
+        mark,
+        text,
+        tags,
+        agent if author == "agent" else author,
+        position,
+        pause=span(found["gap"]) if found["gap"] else None,
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
@@ -48,30 +50,26 @@ def tell(house: House, *, now: datetime) -> int:
 
 def _play(house: House, scene: Scene, now: datetime) -> Telling:
     usual = {line.phone_number_id: line.usual_agent for line in house.company.lines}
-    talks = played(scene, earlier=house.company.earlier, usual_agent=usual[scene.number], now=now)
+    zone = ZoneInfo(house.company.timezone)
+    talks = played(scene, earlier=house.company.earlier, usual_agent=usual[scene.number], zone=zone, now=now)
     return Telling(scene, SIMULATED[scene.number], talks)
 
 
 def _introduce(house: House, tellings: list[Telling]) -> Homes:
     """Contacts and conversations of everybody, also of those to whom only we wrote."""
-    persons = {
-        telling.scene.key: Person(phone=telling.wa_id or None, bsuid=telling.bsuid) for telling in tellings
-    }  # fmt: skip
-    tenant_id = house.tenant.pk
+    tenant_id, places = house.tenant.pk, {}
+    seen = [(tenant_id, Person(phone=one.wa_id or None, bsuid=one.bsuid), one.steps[0].at) for one in tellings]
     with system_transaction(), connection.cursor() as cursor:
         lines = directory.find_lines(cursor, ((ProviderName.CLOUD, number) for number in house.numbers))
-        owners = people.resolve(cursor, [(tenant_id, persons[t.scene.key], t.steps[0].at) for t in tellings])
-        pairs = {
-            t.scene.key: (
-                lines[ProviderName.CLOUD, t.scene.number],
-                people.contact_of(owners, tenant_id, persons[t.scene.key]),
-            )
-            for t in tellings
-        }
-        ids = conversations.ensure(cursor, pairs.values())
+        owners = people.resolve(cursor, seen)
+        for telling, (_tenant, person, _at) in zip(tellings, seen, strict=True):
+            contact_id = people.contact_of(owners, tenant_id, person)
+            assert contact_id, "everybody in the demo has an id"
+            places[telling.scene.key] = lines[ProviderName.CLOUD, telling.scene.number], contact_id
+        ids = conversations.ensure(cursor, places.values())
     with tenant_transaction(tenant_id):
         found = Conversation.objects.select_related("contact", "number").in_bulk()
-    return {key: found[ids[line.number_id, contact_id]] for key, (line, contact_id) in pairs.items()}
+    return {key: found[ids[line.number_id, contact_id]] for key, (line, contact_id) in places.items()}
 
 
 def _deliver(bodies: Iterable[bytes]) -> None:
@@ -153,7 +151,8 @@ def _charged_category(step: Step) -> str:
 
 def _dress(homes: Homes, tellings: list[Telling]) -> None:
     """What our people noted about the contacts, and the dates that loading itself would have left on today."""
-    contacts, held = {}, []
+    contacts: dict[UUID, Contact] = {}
+    held = []
     for telling in tellings:
         scene, conversation, began = telling.scene, homes[telling.scene.key], telling.steps[0].at
         contact = contacts.setdefault(conversation.contact_id, conversation.contact)

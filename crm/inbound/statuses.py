@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -145,20 +145,19 @@ WHERE m.id = n.id AND (n.fails OR (
     ))
 RETURNING m.tenant_id, m.conversation_id
 """
-# The earliest moment, and whatever was said in any repetition: it must come out as if it had been merged at once.
+# `facts` is a list of all that was said, each with its moment, so that it comes out as if it had been merged at once.
 _PARK = """
 INSERT INTO crm_unmatchedstatus AS u (id, tenant_id, number_id, provider_message_id, status, at, facts)
 SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::jsonb[])
 ON CONFLICT (number_id, provider_message_id, status) DO UPDATE
-SET at = LEAST(u.at, EXCLUDED.at),
-    facts = CASE WHEN EXCLUDED.at < u.at THEN u.facts || EXCLUDED.facts ELSE EXCLUDED.facts || u.facts END
-WHERE EXCLUDED.at < u.at OR NOT u.facts ?& ARRAY(SELECT jsonb_object_keys(EXCLUDED.facts))
+SET at = LEAST(u.at, EXCLUDED.at), facts = u.facts || EXCLUDED.facts
+WHERE NOT u.facts @> EXCLUDED.facts
 """
 _UNPARK = """
 DELETE FROM crm_unmatchedstatus u
 USING unnest(%s::uuid[], %s::text[]) AS known (number_id, provider_message_id)
 WHERE u.number_id = known.number_id AND u.provider_message_id = known.provider_message_id
-RETURNING u.number_id, u.tenant_id, u.provider_message_id, u.status, u.at, u.facts
+RETURNING u.number_id, u.tenant_id, u.provider_message_id, u.status, u.facts
 """
 # The messages first, as everywhere: a sender that settles holds them when it comes for their statuses.
 _UNPARK_ALL = """
@@ -168,7 +167,7 @@ WITH known AS (
     ORDER BY m.id FOR NO KEY UPDATE OF m
 )
 DELETE FROM crm_unmatchedstatus u USING known WHERE u.id = known.id
-RETURNING u.number_id, u.tenant_id, u.provider_message_id, u.status, u.at, u.facts
+RETURNING u.number_id, u.tenant_id, u.provider_message_id, u.status, u.facts
 """
 _OPT_OUT = """
 UPDATE crm_contact k SET marketing_stopped = true, marketing_preference_at = f.at
@@ -217,9 +216,10 @@ def match_all_parked(cursor: Any) -> int:
 
 def _reports(rows: Iterable[tuple[Any, ...]]) -> list[Report]:
     reports: dict[tuple[UUID, str], Report] = {}
-    for number_id, tenant_id, wamid, status, at, facts in rows:
+    for number_id, tenant_id, wamid, status, told in rows:
         report = reports.setdefault((number_id, wamid), Report(number_id, tenant_id, wamid))
-        report.add(status, at, json.loads(facts))  # Django's connections give jsonb as text
+        for facts in json.loads(told):  # Django's connections give jsonb as text
+            report.add(status, datetime.fromtimestamp(facts["at"], UTC), facts)
     return list(reports.values())
 
 
@@ -272,23 +272,24 @@ def _merge(cursor: Any, hits: list[tuple[UUID, Report]], changed: dict[UUID, set
 
 
 def _park(cursor: Any, events: list[tuple[Line, StatusChanged]]) -> None:
-    parked: dict[tuple[UUID, str, str], tuple[Line, datetime, dict[str, Any]]] = {}
-    for line, event in sorted(events, key=lambda pair: pair[1].at, reverse=True):
-        key = line.number_id, event.message_id[:200], event.status
-        _line, _at, later = parked.get(key, (line, event.at, {}))
-        parked[key] = line, event.at, later | _facts(line, event)
+    parked: dict[tuple[UUID, str, str], list[tuple[Line, StatusChanged]]] = {}
+    for line, event in events:
+        parked.setdefault((line.number_id, event.message_id[:200], event.status), []).append((line, event))
     if parked:
         keys = sorted(parked)
         cursor.execute(
             _PARK,
             [
                 [uuid7() for _ in keys],
-                [parked[key][0].tenant_id for key in keys],
+                [parked[key][0][0].tenant_id for key in keys],
                 [key[0] for key in keys],
                 [key[1] for key in keys],
                 [key[2] for key in keys],
-                [parked[key][1] for key in keys],
-                [Jsonb(parked[key][2]) for key in keys],
+                [min(event.at for _, event in parked[key]) for key in keys],
+                [
+                    Jsonb([{"at": event.at.timestamp(), **_facts(line, event)} for line, event in parked[key]])
+                    for key in keys
+                ],
             ],
         )
 

@@ -56,6 +56,13 @@ def owner(assignee: Membership | None, me: Membership) -> SafeString:
 
 
 @register.filter
+def status_flag(conversation: Conversation, now: datetime) -> SafeString:
+    """What a row says of a conversation that is not open."""
+    until = moment_in_words(conversation.snoozed_until, now) if conversation.snoozed_until else ""
+    return drawn("crm/inbox/_row_status.html", status=str(conversation.status), until=until)
+
+
+@register.filter
 def iso(moment: datetime | None) -> str:
     return moment.isoformat() if moment else ""
 

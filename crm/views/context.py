@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject, cached_property
 from django.utils.translation import gettext as _
 
+from crm.views.counting import waiting
 from tenants.models import Alert
 
 
@@ -22,6 +23,7 @@ class Place:
     url: str
     is_here: bool = False
     count: int = 0
+    kind: str = "fail"
     is_outside: bool = False
 
 
@@ -35,7 +37,7 @@ class Rail:
     @cached_property
     def places(self) -> list[Place]:
         candidates = [
-            self._place("inbox", _("Inbox"), "chat"),
+            self._place("inbox", _("Inbox"), "chat", count=self._waiting, kind="unread"),
             self._place("contacts", _("Contacts"), "users"),
             self._place("sequences", _("Sequences"), "route"),
         ]
@@ -63,13 +65,20 @@ class Rail:
             return self.membership.initials
         return "".join(word[0] for word in str(self.request.user).split()[:2]).upper()
 
-    def _place(self, view: str, name: str, icon: str, *, count: Callable[[], int] = lambda: 0) -> Place | None:
+    def _place(
+        self, view: str, name: str, icon: str, *, count: Callable[[], int] = lambda: 0, kind: str = "fail"
+    ) -> Place | None:
         try:
             url = reverse(view)
         except NoReverseMatch:
             return None
         here = self.request.path
-        return Place(name, icon, url, is_here=here == url or (url != "/" and here.startswith(url)), count=count())
+        return Place(
+            name, icon, url, is_here=here == url or (url != "/" and here.startswith(url)), count=count(), kind=kind
+        )
+
+    def _waiting(self) -> int:
+        return waiting(self.membership) if self.membership else 0
 
     def _open_alerts(self) -> int:
         if self.membership is None or not self.membership.sees_everything:

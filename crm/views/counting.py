@@ -52,3 +52,8 @@ def counters(membership: Membership, filters: Filters, *, now: datetime) -> Coun
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(parts)}", values)
         return Counters(**dict(zip(counted, cursor.fetchone(), strict=True)))
+
+
+def waiting(membership: Membership) -> int:
+    """How many wait for this member, counted to a hundred: for the rail of every page."""
+    return Conversation.objects.visible_to(membership).waiting()[:100].count()

@@ -47,8 +47,8 @@ def thread_context(request: HttpRequest, conversation: Conversation, *, now: dat
     cursor = request.GET.get("before", "")
     page = log.before(conversation, cursor) if cursor else log.newest(conversation, unread=conversation.unread_count)
     return panel_context(conversation) | {
-        "all_queues": Queue.objects.all(),
-        "all_colleagues": colleagues(),
+        "queues": Queue.objects.all(),
+        "colleagues": colleagues(),
         "conversation": conversation,
         "open_id": conversation.pk,
         "log": page,

@@ -165,6 +165,12 @@ def test_a_real_id_is_never_replaced_by_the_phone_number(run, ours):
     assert "registered here under another id, 100000000000001" in printed
 
 
+def test_a_made_up_id_does_not_replace_a_real_one(run, ours):
+    run([entry(id="x", phoneNumberId="wsp-5", displayNumber="+51 1 555 0101", alias="Renamed")])
+
+    assert {key: number.alias for key, number in numbers_of(ours).items()} == {"100000000000001": "Renamed"}
+
+
 def test_without_phone_number_id_the_phone_number_finds_it(run, ours):
     printed = run(
         [

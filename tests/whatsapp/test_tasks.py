@@ -7,13 +7,13 @@ import pytest
 from celery import current_app
 
 from tenants import clock
+from tenants.alerts import raise_alert
 from tenants.context import system_transaction
-from tenants.models import Alert
+from tenants.models import Alert, Severity
 from tests.whatsapp.providers.meta import meta
 from whatsapp import tasks, watching
 from whatsapp.checking import WITHOUT_QUEUE
 from whatsapp.models import EventState, Number, Template, TokenState, WebhookEvent
-from whatsapp.signals import numbers_routed
 
 pytestmark = pytest.mark.django_db
 
@@ -114,22 +114,25 @@ def test_webhooks_of_an_unknown_number_alert_the_operator_alone(ours, rung):
         assert not Alert.objects.exists()
 
 
-def test_webhooks_that_wait_for_a_number_that_exists_are_let_go_on(ours, rung, django_capture_on_commit_callbacks):
-    store({}, state=EventState.UNROUTED, unrouted=[ours.number.phone_number_id])
-    heard = []
+def test_the_alert_goes_when_the_number_is_there(ours, rung):
+    store({}, state=EventState.UNROUTED, unrouted=["999000000000009"])
+    tasks.watch_numbers()
 
-    def listen(sender, tenant_id, number_ids, **kwargs):
-        heard.append((tenant_id, number_ids))
+    change(ours, phone_number_id="999000000000009")
+    tasks.watch_numbers()
 
-    numbers_routed.connect(listen)
-    try:
-        with django_capture_on_commit_callbacks(execute=True):
-            tasks.watch_numbers()
-    finally:
-        numbers_routed.disconnect(listen)
-
-    assert heard == [(ours.tenant.pk, [ours.number.pk])]
     assert open_alerts() == set()
+
+
+def test_the_alert_of_a_dead_event_goes_when_it_is_dead_no_more(ours, rung):
+    mended, dead = store({}, tenant=ours.tenant), store({}, tenant=ours.tenant, state=EventState.DEAD)
+    with system_transaction():
+        for pk in (mended, dead):
+            raise_alert(tenant_id=None, kind=watching.DEAD, subject=str(pk), severity=Severity.WARNING)
+
+    tasks.watch_numbers()
+
+    assert open_alerts() == {(None, watching.DEAD, str(dead))}
 
 
 def test_templates_are_mirrored_for_each_company_by_its_own_token(ours, theirs, rung, graph_api):

@@ -168,7 +168,7 @@ def tell(batch: list, wamid: str | None, **mark: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("known", ["by id", "by reference", "parked"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tellings=two_tellings())
 def test_two_tellings_of_the_same_end_in_the_same_row(ours, conversation, known, tellings):
     facts, *both = tellings

@@ -1,0 +1,72 @@
+"""The pictures of the README, taken from a running demo: `.venv/bin/python -m tests.screenshots`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+def main(url: str, simulator: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        page = _signed_in(browser, url, "ana@demo.test")
+        _take_inbox(page, "inbox")
+        page.goto("/inbox/?mode=triage")
+        _shoot(page, "triage")
+        page = _signed_in(browser, url, "ana@demo.test", color_scheme="dark")
+        _take_inbox(page, "inbox-dark")
+        page = _signed_in(browser, url, "ana@demo.test", viewport=NARROW)
+        page.goto("/inbox/")
+        _shoot(page, "inbox-narrow")
+        page.locator("a.conv").nth(2).click()
+        _shoot(page, "thread-narrow")
+        page = _signed_in(browser, url, "supervisor@demo.test")
+        page.goto("/inbox/?mode=all")
+        page.locator("a.conv", has=page.locator(".win[data-state=closed]")).first.click()
+        _shoot(page, "closed-window")
+        page = _signed_in(browser, url, "admin@demo.test")
+        page.goto("/admin/whatsapp/number/")
+        _shoot(page, "admin-numbers")
+        page = _new_page(browser, url)
+        page.goto("/accounts/login/")
+        _shoot(page, "login")
+        page.goto(simulator)
+        _shoot(page, "simulator")
+
+
+def _take_inbox(page: Page, name: str) -> None:
+    page.goto("/inbox/")
+    page.locator("a.conv").nth(1).click()
+    _shoot(page, name)
+
+
+def _new_page(browser: Browser, url: str, **options: Any) -> Page:
+    settings = {"viewport": WIDE, "locale": "es-PE", "timezone_id": "America/Lima", "color_scheme": "light"} | options
+    return browser.new_context(base_url=url, **settings).new_page()
+
+
+def _signed_in(browser: Browser, url: str, email: str, **options: Any) -> Page:
+    page = _new_page(browser, url, **options)
+    page.goto("/accounts/login/")
+    page.fill("[name=login]", email)
+    page.fill("[name=password]", os.environ.get("DEMO_PASSWORD", "demo-password"))
+    page.locator("[name=password]").press("Enter")
+    page.wait_for_url(lambda address: "/accounts/login" not in address)
+    return page
+
+
+def _shoot(page: Page, name: str) -> None:
+    page.wait_for_timeout(1200)
+    page.screenshot(path=FOLDER / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main(*(sys.argv[1:] or ["http://localhost:8000", "http://localhost:8010"]))
