@@ -15,12 +15,19 @@ from whatsapp.outgoing import Template as TemplateContent
 from whatsapp.outgoing import Text
 
 
+class MessageText(forms.CharField):
+    """What somebody typed: a browser sends line ends as two characters, WhatsApp counts them as one."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value).replace("\r\n", "\n")
+
+
 class MessageForm(forms.Form):
     """A text, and the message it answers if it quotes one. `client_id` makes a double click one message."""
 
     client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
     quoted = forms.ModelChoiceField(Message.objects.none(), required=False, widget=forms.HiddenInput)
-    text = forms.CharField(
+    text = MessageText(
         strip=True,
         max_length=Text.MAX_LENGTH,
         widget=forms.Textarea,
@@ -33,10 +40,6 @@ class MessageForm(forms.Form):
     def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["quoted"].queryset = Message.objects.filter(conversation=conversation)
-
-    def clean_text(self) -> str:
-        # A browser sends line ends as CRLF and counts them as one.
-        return self.cleaned_data["text"].replace("\r\n", "\n")
 
     def content(self) -> dict[str, Any]:
         """The arguments of `outbound.compose` that come from the person."""

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -192,7 +192,7 @@ class Hub:
 hub = Hub()
 
 
-async def events(audience: Audience) -> AsyncIterator[bytes]:
+async def events(audience: Audience) -> AsyncGenerator[bytes, None]:
     """The stream of one page, for ever: one `refresh` first, then coalesced changes, and heartbeats between them."""
     number = 0
     await hub.join(audience)

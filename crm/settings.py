@@ -305,6 +305,13 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": ["'none'"],
     },
 }
+# The kit's cobalt.
+_COBALT = {
+    "50": "oklch(97.4% .012 262)", "100": "oklch(94.4% .027 262)", "200": "oklch(89.3% .052 262)",
+    "300": "oklch(81.5% .09 262)", "400": "oklch(71.5% .13 262)", "500": "oklch(61% .165 262)",
+    "600": "oklch(52% .172 262)", "700": "oklch(45.5% .155 263)", "800": "oklch(38.5% .125 264)",
+    "900": "oklch(33% .096 265)", "950": "oklch(24% .066 266)",
+}  # fmt: skip
 UNFOLD = {
     "SITE_TITLE": "Ventana",
     "SITE_HEADER": "Ventana",
@@ -312,4 +319,7 @@ UNFOLD = {
     "SITE_SYMBOL": "window",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": False, "navigation": "crm.sidebar.sections"},
+    "DASHBOARD_CALLBACK": "crm.sidebar.overview",
+    "COLORS": {"primary": _COBALT},
 }

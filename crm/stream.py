@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from io import BytesIO
 from typing import Any
 
@@ -48,8 +49,9 @@ async def stream(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 
 async def _pour(audience: live.Audience, send: Send) -> None:
-    async for chunk in live.events(audience):
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    async with aclosing(live.events(audience)) as events:
+        async for chunk in events:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
 async def _until_gone(receive: Receive) -> None:

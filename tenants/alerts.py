@@ -1,17 +1,17 @@
 """One place for what needs a person: raise it as often as it is seen, resolve it when it is gone."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from tenants.models import Severity
 
 _RAISE = """
 INSERT INTO tenants_alert (id, tenant_id, kind, subject, severity, facts)
-VALUES (gen_random_uuid(), %s, %s, %s, %s, %s)
+VALUES (gen_random_uuid(), %s, %s, %s, %s, %s::jsonb)
 ON CONFLICT (tenant_id, kind, subject) WHERE resolved_at IS NULL
 DO UPDATE SET last_seen_at = statement_timestamp(), facts = EXCLUDED.facts, severity = EXCLUDED.severity
 RETURNING (xmax = 0)
@@ -28,7 +28,7 @@ def raise_alert(
 ) -> bool:
     """Open the alert, or refresh the one that is open. True when it is new. `facts` must hold no content or secret."""
     with connection.cursor() as cursor:
-        cursor.execute(_RAISE, [tenant_id, kind, subject[:120], severity.value, Jsonb(dict(facts or {}))])
+        cursor.execute(_RAISE, [tenant_id, kind, subject[:120], severity.value, json.dumps(dict(facts or {}))])
         return bool(cursor.fetchone()[0])
 
 

@@ -24,7 +24,7 @@ def audited(*, exclude: tuple[str, ...] = (), tenant_column: str = "tenant_id") 
             append_only=True,
             obj_field=pghistory.ObjForeignKey(related_name="history", db_constraint=False),
             context_field=pghistory.ContextJSONField(),
-            context_id_field=None,
+            context_id_field=None,  # type: ignore[arg-type]
             meta={
                 "constraints": [
                     Fence(

@@ -1,6 +1,6 @@
 """What every tenant-owned table has in common."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.expressions import Expression
@@ -25,10 +25,10 @@ class InScope(Expression):
     def get_source_expressions(self) -> list[Any]:
         return [self.column]
 
-    def set_source_expressions(self, expressions: list[Any]) -> None:
+    def set_source_expressions(self, expressions: Any) -> None:
         (self.column,) = expressions
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         scope = current_scope()
         if scope is None:
             raise NoTenant("This table belongs to tenants: open tenant_transaction(tenant_id) first.")
@@ -68,7 +68,7 @@ class TenantModel(models.Model):
         "tenants.Tenant", on_delete=models.CASCADE, related_name="+", editable=False, db_index=False
     )
 
-    objects = TenantManager()
+    objects: ClassVar[Any] = TenantManager()
 
     class Meta:
         abstract = True

@@ -86,6 +86,12 @@ class _SealedMixin(EncryptedMixin):
         _name, _path, args, kwargs = self.deconstruct()
         return type(self)(*args, **kwargs)
 
+    def _encode(self, value: Any) -> bytes:
+        raise TypeError("A sealed field says how its value becomes bytes.")
+
+    def _decode(self, value: bytes) -> Any:
+        raise TypeError("A sealed field says how bytes become its value.")
+
     @property
     def purpose(self) -> str:
         return f"{self.model._meta.db_table}.{self.column}"
@@ -142,7 +148,7 @@ class EncryptedBinaryField(_SealedMixin, models.BinaryField):
         return value
 
 
-class EncryptedJSONField(_SealedMixin, models.JSONField):
+class EncryptedJSONField(_SealedMixin, models.JSONField):  # type: ignore[misc]
     """JSON that the database never sees in the clear; it cannot be filtered on."""
 
     def _encode(self, value: Any) -> bytes:

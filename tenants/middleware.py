@@ -16,7 +16,17 @@ from tenants.models import ApiToken, Membership, User
 SESSION_KEY = "tenant_id"
 
 # Signing in comes before a tenant; the outside world and the health checks have none.
-_WITHOUT_TENANT = ("/accounts/", "/favicon.ico", "/static/", "/healthz", "/readyz", "/metrics", "/i18n/", "/api/schema", "/api/docs")
+_WITHOUT_TENANT = (
+    "/accounts/",
+    "/favicon.ico",
+    "/static/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/i18n/",
+    "/api/schema",
+    "/api/docs",
+)
 
 
 class TenantMiddleware:
@@ -88,7 +98,7 @@ def membership_by_session(request: HttpRequest) -> Membership | None:
     if not request.user.is_authenticated:
         return None
     memberships = memberships_of(request.user)
-    request.memberships = memberships  # type: ignore[attr-defined]  (the switcher shows them)
+    request.memberships = memberships  # type: ignore[attr-defined]  # the switcher shows them
     chosen = request.session.get(SESSION_KEY)
     return next((m for m in memberships if str(m.tenant_id) == chosen), memberships[0] if memberships else None)
 

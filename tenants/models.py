@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
@@ -83,7 +83,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: list[str] = []
 
-    objects = UserManager()
+    objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
         verbose_name = _("user")
@@ -133,7 +133,7 @@ class Membership(TenantModel):
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = MembershipManager()
+    objects: ClassVar[Any] = MembershipManager()
     unfenced: models.Manager["Membership"] = models.Manager()  # row security alone decides: which companies may I enter
 
     class Meta:
@@ -262,7 +262,7 @@ class Alert(models.Model):
     acknowledged_at = models.DateTimeField(_("acknowledged"), null=True, blank=True)
     acknowledged_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
-    objects = TenantManager()
+    objects: ClassVar[Any] = TenantManager()
     unfenced: models.Manager["Alert"] = models.Manager()
 
     class Meta:

@@ -31,7 +31,7 @@ ADMINISTERS = frozenset(
 class MembershipBackend(ModelBackend):
     """Permissions by the role in the tenant of the present transaction; never authenticates anybody by itself."""
 
-    def authenticate(self, request: Any, **credentials: Any) -> None:
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **credentials: Any) -> None:
         return None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:

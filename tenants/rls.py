@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 from django.db import models
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from psycopg import sql
 
 TENANT = "NULLIF((SELECT current_setting('app.tenant_id', true)), '')::uuid"
@@ -24,7 +23,7 @@ class _SchemaConstraint(models.BaseConstraint):
         """The database is the only judge: row security and foreign keys are checked by the statement itself."""
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.deconstruct() == other.deconstruct()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.deconstruct() == other.deconstruct()
 
     __hash__ = models.BaseConstraint.__hash__
 
@@ -69,17 +68,17 @@ class Fence(_SchemaConstraint):
         }
         return path, args, kwargs
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str | None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         """Inside CREATE TABLE: the key that composite references point at; the policies follow the table."""
-        schema_editor.deferred_sql.extend(self._statements(model))  # type: ignore[attr-defined]
+        schema_editor.deferred_sql.extend(self._statements(model))
         return self._unique_sql() if self._needs_key(model) else None
 
-    def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
         table = model._meta.db_table
         key = [f'ALTER TABLE "{table}" ADD {self._unique_sql()}'] if self._needs_key(model) else []
         return "; ".join(key + self._statements(model))
 
-    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = model._meta.db_table
         return "; ".join(
             [
@@ -126,20 +125,20 @@ class TenantReference(_SchemaConstraint):
         path, args, kwargs = super().deconstruct()
         return path, (self.field, *args), kwargs
 
-    def constraint_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         self.create_sql(model, schema_editor)
 
-    def create_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> None:
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
         """At the end of the migration, when the key it points at exists even if the tables refer to each other."""
-        field = model._meta.get_field(self.field)
-        target = field.related_model._meta.db_table  # type: ignore[union-attr]
-        schema_editor.deferred_sql.append(  # type: ignore[attr-defined]
+        field: Any = model._meta.get_field(self.field)
+        target = field.related_model._meta.db_table
+        schema_editor.deferred_sql.append(
             f'ALTER TABLE "{model._meta.db_table}" ADD CONSTRAINT "{self.name}"'
-            f' FOREIGN KEY (tenant_id, "{field.column}") REFERENCES "{target}" (tenant_id, id)'  # type: ignore[union-attr]
+            f' FOREIGN KEY (tenant_id, "{field.column}") REFERENCES "{target}" (tenant_id, id)'
             " DEFERRABLE INITIALLY DEFERRED"
         )
 
-    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         return f'ALTER TABLE "{model._meta.db_table}" DROP CONSTRAINT IF EXISTS "{self.name}"'
 
 

@@ -38,8 +38,9 @@ ENDPOINT_SECONDS = 5.0
 _KEY = re.compile(r"[-\w]{1,64}", re.ASCII)  # as Endpoint.key, a slug
 _LATER = [(b"retry-after", b"5")]
 
-Scope, Message = dict[str, Any], dict[str, Any]
-Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # As crm_app, which may add rows here and read none (policy `intake`).
 _INSERT = """

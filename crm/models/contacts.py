@@ -1,4 +1,5 @@
 import unicodedata
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -59,7 +60,7 @@ class Contact(TenantModel):
     marketing_preference_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = ContactManager()
+    objects: ClassVar[Any] = ContactManager()
 
     class Meta:
         verbose_name = _("contact")

@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -46,7 +46,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     def for_rows(self) -> "ConversationQuerySet":
         """With all that a row of the list shows, in one query, and nothing read or unsealed that a row does not show."""
         rows = self.select_related("contact", "number", "queue", "assignee__user", "last_message")
-        return rows.defer("number__token", "number__verify_token")  # two secrets a row that no row shows.only(*_OF_A_ROW)
+        return rows.defer(
+            "number__token", "number__verify_token"
+        )  # two secrets a row that no row shows.only(*_OF_A_ROW)
 
     def for_thread(self) -> "ConversationQuerySet":
         """With the people and places that the head of a thread and its panel show."""
@@ -108,7 +110,7 @@ class Conversation(TenantModel):
     free_entry_expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
-    objects = ConversationManager()
+    objects: ClassVar[Any] = ConversationManager()
 
     class Meta:
         verbose_name = _("conversation")

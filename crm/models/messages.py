@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -96,7 +96,7 @@ class Message(TenantModel):
     cost_amount = models.DecimalField(max_digits=10, decimal_places=5, null=True)
     cost_currency = models.CharField(max_length=3, blank=True, default="")
 
-    objects = TenantManager()
+    objects: ClassVar[Any] = TenantManager()
 
     class Meta:
         verbose_name = _("message")

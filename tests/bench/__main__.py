@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import signal
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -20,6 +22,7 @@ PostgreSQL and Redis share the cores with what is measured. Ratios are of the sa
 
 def main() -> None:
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is stopped then too
     options = Options(conversations=given.conversations, quick=given.quick)
     about, found = surroundings(), {}
     with Stage() as stage:

@@ -83,7 +83,7 @@ def _row_by_row(bodies: list[bytes]) -> float:
 
 def _stored(bodies: list[bytes]) -> None:
     bodies = list(bodies)
-    random.Random(7).shuffle(bodies)  # noqa: S311 - an order, not a secret
+    random.Random(7).shuffle(bodies)
     for start in range(0, len(bodies), 1000):
         webhooks.store(bodies[start : start + 1000])
 

@@ -113,7 +113,7 @@ class Stage:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2):  # noqa: S310 - loopback
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=2):
                 return True
         except urllib.error.HTTPError:
             return True  # a baseline has no such page; it answers, that is all

@@ -1,3 +1,5 @@
+from typing import Any, ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
@@ -94,7 +96,7 @@ class Number(TenantModel):
     source_updated_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = NumberManager()
+    objects: ClassVar[Any] = NumberManager()
 
     class Meta:
         verbose_name = _("number")

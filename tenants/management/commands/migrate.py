@@ -10,7 +10,7 @@ from tenants.rls import CannotPrepareRoles, prepare_roles
 class Command(migrate.Command):
     """Django's migrate, acting as `crm_owner`; first makes sure that the database roles exist."""
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """Without the database's own checks: the roles they ask for may only come into being here."""
         return {}
 

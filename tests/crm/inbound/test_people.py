@@ -174,6 +174,27 @@ def test_many_drains_over_the_same_people_and_messages_end_without_a_failure(com
         assert Identity.objects.filter(kind="bsuid").count() == 12
 
 
+def test_two_workers_that_meet_the_same_new_people_in_opposite_order_never_block_each_other(company, monkeypatch):
+    failures = []
+    monkeypatch.setattr(draining.log, "exception", lambda *args, **more: failures.append(args))
+    for round_ in range(4):
+        phones = [f"519{round_}{number:05}" for number in range(150)]
+        batches = [
+            meta.store(
+                meta.body(
+                    *[said(f"{round_}-{way}-{place:03}", phone=phone) for place, phone in enumerate(phones[::way])]
+                )
+            )
+            for way in (1, -1)
+        ]
+
+        at_once(*[lambda event=event: draining._drain_one(event) for event in batches])
+
+    assert failures == []
+    with company.transaction():
+        assert (Contact.objects.count(), Message.objects.count()) == (600, 1200)
+
+
 def test_ten_identical_deliveries_on_several_workers_are_one_message_each(company):
     for _ in range(10):
         for number in range(30):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from tenants.models import Alert
 from tests import meta
 from tests.cast import found_company
 from tests.crm.outbound.conftest import age, dispatch, hurry, intake_received, now, reload, report, say, talk
+from whatsapp import errors
 from whatsapp.errors import Reason
 from whatsapp.models import Number
 
@@ -280,7 +282,7 @@ def test_a_refusal_that_passes_is_tried_again_later(ours, rosa, simulator, texts
     assert (stored.status, stored.error_reason, stored.error_code) == ("queued", reason, code)
     assert least - 1 < wait_of(ours, message) <= most
 
-    time.sleep(1.3 if code == 130429 else 0)  # the whole number waits
+    pace.hold(ours.number.pk, seconds=0)  # for 130429 the whole number waits
     hurry(ours)
     dispatch(ours)
     stored = reload(ours, message)
@@ -315,19 +317,20 @@ def test_a_refusal_that_stays_fails_the_message_with_its_reason(ours, rosa, simu
 
 
 @in_rollback
-def test_too_fast_holds_the_whole_number_back(ours, rosa, simulator, texts):
-    luz = talk(ours, "51900555015")
+def test_too_fast_holds_the_whole_number_back(ours, rosa, simulator, texts, monkeypatch):
+    slowly = replace(errors.handling(Reason.RATE_NUMBER), base_delay=30)
+    monkeypatch.setitem(errors._HANDLING, Reason.RATE_NUMBER, slowly)
     simulator.faults(error_code=130429, error_next=1)
     say(ours, rosa, "rosa")
     dispatch(ours)
 
-    say(ours, luz, "luz")
+    say(ours, talk(ours, "51900555015"), "luz")
     assert dispatch(ours) == 0
     assert texts() == []
 
-    time.sleep(1.3)
+    pace.hold(ours.number.pk, seconds=0)
     dispatch(ours)
-    assert "luz" in texts()
+    assert texts() == ["luz"]
 
 
 @in_rollback
@@ -663,11 +666,13 @@ def at_once(count: int, act) -> list:
     return answers
 
 
-def test_several_dispatchers_at_once_send_each_message_once_and_in_order(committed, simulator, texts):
+def test_several_dispatchers_at_once_send_each_message_once_and_in_order(committed, simulator, texts, monkeypatch):
+    monkeypatch.setattr(dispatching, "PAGE", 4)
+    simulator.faults(delay_ms=[0, 20])
     ours = found_company("ours", number_id="100000000000001")
     people = [talk(ours, f"519005550{number:02}") for number in range(10)]
-    for number in range(6):
-        for place, person in enumerate(people):
+    for place, person in enumerate(people):
+        for number in range(6):
             say(ours, person, f"{place}-{number}")
 
     tried = at_once(4, lambda: dispatch(ours))

@@ -12,9 +12,7 @@ NOON = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)  # 12:00 in Lima
 
 def conversation(company: Company, name: str = "Rosa Quispe", *, now: datetime = NOON, **fields: Any) -> Conversation:
     """An open conversation in sales in which the customer wrote an hour ago and waits."""
-    contact = Contact.objects.create(
-        tenant=company.tenant, name=name, phone=str(51900000000 + uuid4().int % 10**8)
-    )
+    contact = Contact.objects.create(tenant=company.tenant, name=name, phone=str(51900000000 + uuid4().int % 10**8))
     wrote_at = fields.pop("wrote_at", now - timedelta(hours=1))
     defaults = {
         "queue": company.sales,
@@ -24,10 +22,9 @@ def conversation(company: Company, name: str = "Rosa Quispe", *, now: datetime =
         "window_expires_at": wrote_at + timedelta(hours=24),
         "unread_count": 1,
     }
-    made = Conversation.objects.create(
+    return Conversation.objects.create(
         tenant=company.tenant, contact=contact, number=company.number, **defaults | fields
     )
-    return made
 
 
 def inbound(conversation: Conversation, text: str = "Hola", *, at: datetime | None = None, **fields: Any) -> Message:
@@ -42,10 +39,16 @@ def inbound(conversation: Conversation, text: str = "Hola", *, at: datetime | No
     )
 
 
-def outbound(conversation: Conversation, text: str = "¡Claro!", *, at: datetime | None = None, **fields: Any) -> Message:
+def outbound(
+    conversation: Conversation, text: str = "¡Claro!", *, at: datetime | None = None, **fields: Any
+) -> Message:
     defaults = {"source": Source.AGENT, "status": MessageStatus.DELIVERED, "client_id": uuid4()}
     return _message(
-        conversation, direction=Direction.OUTBOUND, text=text, at=at or conversation.last_message_at, **defaults | fields
+        conversation,
+        direction=Direction.OUTBOUND,
+        text=text,
+        at=at or conversation.last_message_at,
+        **defaults | fields,
     )
 
 

@@ -1,0 +1,104 @@
+"""What an open page fetches after it heard that something changed."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from crm.models import ConversationStatus
+from tests.crm.views.talk import conversation, inbound
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+@pytest.fixture
+def ana(client, ours):
+    client.force_login(ours.ana.user)
+    return client
+
+
+def changes(client, **query) -> str:
+    answer = client.get("/inbox/changes/", query, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_named_conversations_come_as_rows_or_as_gone(ana, ours, now):
+    with ours.transaction():
+        waits = conversation(ours, "Waits", now=now)
+        closed = conversation(ours, "Closed", now=now, status=ConversationStatus.CLOSED, waiting_since=None)
+        hidden = conversation(ours, "Hidden", now=now, queue=ours.support)
+    unheard_of = uuid4()
+
+    answer = changes(ana, ids=f"{waits.pk},{closed.pk},{hidden.pk},{unheard_of},rubbish")
+
+    assert f'id="conversation-{waits.pk}"' in answer
+    assert "Hidden" not in answer
+    for gone in (closed.pk, hidden.pk, unheard_of):
+        assert f'data-id="{gone}"' in answer
+
+
+def test_row_is_the_same_markup_as_on_the_page(ana, ours, now):
+    with ours.transaction():
+        inbound(conversation(ours, "Rosa", now=now, wrote_at=now - timedelta(hours=3)), "Hola")
+
+    def row(html: str) -> str:
+        return html[html.index('<li class="list-row"') : html.index("</li>", html.index('<li class="list-row"'))]
+
+    assert row(changes(ana)) == row(ana.get("/inbox/").content.decode())
+
+
+def test_filters_of_the_page_decide_what_is_gone(ana, ours, now):
+    with ours.transaction():
+        free = conversation(ours, "Free", now=now)
+
+    assert f'data-id="{free.pk}"' in changes(ana, ids=free.pk, assignee="me")
+    assert f'data-id="{free.pk}"' not in changes(ana, ids=free.pk)
+
+
+def test_open_conversation_comes_with_its_thread_only_when_it_changed(ana, ours, now):
+    with ours.transaction():
+        opened = conversation(ours, "Open", now=now)
+        inbound(opened, "lo nuevo")
+        other = conversation(ours, "Other", now=now)
+
+    assert "lo nuevo" in changes(ana, ids=opened.pk, open=opened.pk).split("data-log")[1]
+    assert "data-log" not in changes(ana, ids=other.pk, open=opened.pk)
+    assert "data-log" in changes(ana, open=opened.pk)
+
+
+def test_conversation_that_was_taken_away_says_so(ana, ours, now):
+    with ours.transaction():
+        moved = conversation(ours, "Moved", now=now, queue=ours.support)
+
+    assert f'data-lost="{moved.pk}"' in changes(ana, ids=moved.pk, open=moved.pk)
+
+
+@pytest.mark.parametrize(
+    ("hours", "writes", "gives_way"),
+    [
+        (1, "text", False),
+        (30, "text", True),  # the window closed
+        (30, "forced", False),
+        (1, "forced", True),  # it opened again
+        (1, "template", False),  # chosen by hand: not taken away
+        (30, "template", False),
+    ],
+)
+def test_composer_gives_way_only_when_the_window_turned(ana, ours, now, hours, writes, gives_way):
+    with ours.transaction():
+        opened = conversation(ours, "Open", now=now, wrote_at=now - timedelta(hours=hours))
+
+    assert ("data-composer-now" in changes(ana, open=opened.pk, writes=writes)) is gives_way
+
+
+def test_a_hundred_conversations_cost_no_more_queries_than_one(ana, ours, now, django_assert_max_num_queries):
+    with ours.transaction():
+        many = [conversation(ours, f"Waits {place}", now=now) for place in range(40)]
+
+    with django_assert_max_num_queries(18):
+        changes(ana, ids=",".join(str(each.pk) for each in many))

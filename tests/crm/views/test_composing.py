@@ -1,0 +1,255 @@
+"""Sending from the inbox: the bubble or the form with the reason, and one message however often it is clicked."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from crm.models import Message, MessageStatus
+from tests.crm.views.talk import conversation, inbound, outbound
+from whatsapp.models import Template
+
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+@pytest.fixture
+def rosa(ours, now):
+    with ours.transaction():
+        return conversation(ours, "Rosa Quispe", now=now)
+
+
+@pytest.fixture
+def marco(ours, now):
+    """The window closed a day ago."""
+    with ours.transaction():
+        return conversation(ours, "Marco Villanueva", now=now, wrote_at=now - timedelta(hours=48))
+
+
+@pytest.fixture
+def template(ours):
+    with ours.transaction():
+        return Template.objects.create(
+            tenant=ours.tenant,
+            waba_id=ours.number.waba_id,
+            name="pedido_en_camino",
+            language="es",
+            category="UTILITY",
+            status="APPROVED",
+            components=[{"type": "BODY", "text": "Hola {{1}}, tu pedido {{2}} sale hoy."}],
+        )
+
+
+@pytest.fixture
+def ana(client, ours):
+    client.force_login(ours.ana.user)
+    return client
+
+
+def send(client, conversation, text, *, client_id=None, headers=FRAGMENT, **fields):
+    return client.post(
+        f"/conversations/{conversation.pk}/messages/",
+        {"text": text, "client_id": client_id or uuid4(), **fields},
+        headers=headers,
+    )
+
+
+def sent(company, conversation) -> list[Message]:
+    with company.transaction():
+        return list(Message.objects.filter(conversation=conversation, direction="outbound").order_by("created_at"))
+
+
+def test_answer_is_the_bubble_under_the_id_the_form_gave_it(ana, ours, rosa):
+    client_id = uuid4()
+
+    answer = send(ana, rosa, "Ya sale", client_id=client_id)
+
+    assert answer.status_code == 201
+    assert f'id="message-{client_id}"' in answer.content.decode()
+    assert 'data-status="queued"' in answer.content.decode()
+    assert str(rosa.pk) in answer.headers["HX-Trigger"]
+    assert [(m.text, m.author_id, m.status) for m in sent(ours, rosa)] == [("Ya sale", ours.ana.pk, "queued")]
+
+
+def test_double_click_is_one_message(ana, ours, rosa):
+    client_id = uuid4()
+
+    answers = [send(ana, rosa, "Ya sale", client_id=client_id) for _click in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert len(sent(ours, rosa)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("", "Write something first."), ("   \n ", "Write something first."), ("x" * 4097, "at most 4,096 characters")],
+)
+def test_refused_text_comes_back_with_the_reason(ana, ours, rosa, text, sentence):
+    answer = send(ana, rosa, text)
+
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+    assert text.strip() in answer.content.decode()
+    assert sent(ours, rosa) == []
+
+
+def test_line_ends_of_a_browser_count_as_one_character(ana, ours, rosa):
+    lines = ["ab"] * 1365  # 4,094 characters, but 5,458 bytes on the way
+
+    answer = send(ana, rosa, "\r\n".join(lines))
+
+    assert answer.status_code == 201
+    assert sent(ours, rosa)[0].text == "\n".join(lines)
+
+
+def test_closed_window_refuses_text_and_offers_templates(ana, ours, marco, template):
+    page = ana.get(f"/inbox/{marco.pk}/").content.decode()
+    answer = send(ana, marco, "¿Sigues ahí?")
+
+    assert "Send template" in page
+    assert "<textarea" not in page
+    assert answer.status_code == 422
+    assert "More than 24 hours have passed" in answer.content.decode()
+    assert "¿Sigues ahí?" in answer.content.decode()
+
+
+def test_without_javascript_sending_goes_back_to_the_thread(ana, ours, rosa):
+    answer = send(ana, rosa, "Ya sale", headers={})
+    refused = send(ana, rosa, "", headers={})
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == f"/inbox/{rosa.pk}/"
+    assert refused.status_code == 422
+    assert "<html" in refused.content.decode()
+    assert "Write something first." in refused.content.decode()
+
+
+def test_quoting_carries_the_providers_id(ana, ours, rosa):
+    with ours.transaction():
+        asked = inbound(rosa, "¿Llega hoy?")
+
+    form = ana.get(f"/conversations/{rosa.pk}/composer/", {"quote": asked.pk}).content.decode()
+    send(ana, rosa, "Sí", quoted=asked.pk)
+
+    assert "¿Llega hoy?" in form
+    assert sent(ours, rosa)[0].quoted_message_id == asked.provider_message_id
+
+
+def test_a_message_of_another_conversation_cannot_be_quoted(ana, ours, rosa, marco):
+    with ours.transaction():
+        elsewhere = inbound(marco, "secreto")
+
+    assert "secreto" not in ana.get(f"/conversations/{rosa.pk}/composer/", {"quote": elsewhere.pk}).content.decode()
+    assert send(ana, rosa, "Sí", quoted=elsewhere.pk).status_code == 422
+
+
+def test_template_is_sent_with_its_variables(ana, ours, marco, template):
+    answer = ana.post(
+        f"/conversations/{marco.pk}/template-messages/",
+        {"client_id": uuid4(), "template": template.pk, "var_1": "Marco", "var_2": " #4790  "},
+        headers=FRAGMENT,
+    )
+
+    assert answer.status_code == 201
+    (message,) = sent(ours, marco)
+    assert message.text == "Hola Marco, tu pedido #4790 sale hoy."
+    assert message.payload["components"] == [
+        {"type": "body", "parameters": [{"type": "text", "text": "Marco"}, {"type": "text", "text": "#4790"}]}
+    ]
+
+
+def test_template_with_an_empty_variable_comes_back_filled_as_far(ana, ours, marco, template):
+    answer = ana.post(
+        f"/conversations/{marco.pk}/template-messages/",
+        {"client_id": uuid4(), "template": template.pk, "var_1": "Marquito", "var_2": ""},
+        headers=FRAGMENT,
+    )
+
+    assert answer.status_code == 422
+    assert "Fill in every variable." in answer.content.decode()
+    assert 'value="Marquito"' in answer.content.decode()
+
+
+def test_first_variable_starts_with_the_persons_name(ana, marco, template):
+    page = ana.get(f"/inbox/{marco.pk}/?template={template.pk}").content.decode()
+
+    assert 'name="var_1" value="Marco"' in page
+    assert 'Hola <mark data-shows="var_1" data-empty="{{1}}">Marco</mark>' in page
+
+
+@pytest.mark.parametrize(
+    "components",
+    [
+        [{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Mira"}],
+        [{"type": "BODY", "text": "Mira"}, {"type": "BUTTONS", "buttons": [{"type": "URL", "url": "https://x/{{1}}"}]}],
+        [{"type": "CAROUSEL"}, "rubbish"],
+    ],
+)
+def test_template_that_needs_more_than_text_is_shown_but_cannot_be_chosen(ana, ours, marco, template, components):
+    with ours.transaction():
+        other = Template.objects.create(
+            tenant=ours.tenant,
+            waba_id=ours.number.waba_id,
+            name="a_first",
+            language="es",
+            category="UTILITY",
+            status="APPROVED",
+            components=components,
+        )
+
+    page = ana.get(f"/inbox/{marco.pk}/?template={other.pk}")
+
+    assert page.context["composer"].chosen == template
+    assert "has a file or link to fill" in page.content.decode()
+
+
+def test_failed_message_is_tried_again(ana, ours, rosa):
+    with ours.transaction():
+        failed = outbound(
+            rosa,
+            "Hola",
+            payload={"body": "Hola", "preview_url": True},
+            status=MessageStatus.FAILED,
+            error_reason="transient",
+            provider_message_id=None,
+        )
+
+    answer = ana.post(f"/conversations/{rosa.pk}/messages/{failed.pk}/retry/", headers=FRAGMENT)
+
+    assert answer.status_code == 204
+    assert [message.status for message in sent(ours, rosa)] == ["queued"]
+
+
+@pytest.mark.parametrize(("decision", "status"), [("resend", "queued"), ("arrived", "accepted")])
+def test_unknown_outcome_is_decided_once(ana, ours, rosa, decision, status):
+    with ours.transaction():
+        unknown = outbound(
+            rosa,
+            "Hola",
+            payload={"body": "Hola", "preview_url": True},
+            status=MessageStatus.UNKNOWN,
+            provider_message_id=None,
+        )
+    address = f"/conversations/{rosa.pk}/messages/{unknown.pk}/outcome/"
+
+    ana.post(address, {"decision": decision}, headers=FRAGMENT)
+    again = ana.post(address, {"decision": decision}, headers=FRAGMENT)
+
+    assert [message.status for message in sent(ours, rosa)] == [status]
+    assert "This has been decided already." in again.headers["HX-Trigger"]
+
+
+def test_nobody_writes_where_they_cannot_see(ana, ours, theirs, now):
+    with ours.transaction():
+        in_support = conversation(ours, now=now, queue=ours.support)
+    with theirs.transaction():
+        foreign = conversation(theirs, now=now)
+
+    assert send(ana, in_support, "Hola").status_code == 404
+    assert send(ana, foreign, "Hola").status_code == 404
+    assert sent(ours, in_support) == []
