@@ -40,7 +40,7 @@ class Filters:
         status = query.get("status", "")
         assignee = query.get("assignee", "")
         filters = cls(
-            mode=_mode(query.get("view", "")),
+            mode=_mode(query.get("mode", "")),
             queue=_uuid(query.get("queue", "")),
             number=_uuid(query.get("number", "")),
             status=status if status in ConversationStatus.values else "",
@@ -53,7 +53,7 @@ class Filters:
     def query(self) -> str:
         """The part of the address after “?”, without what is usual."""
         values = {
-            "view": "" if self.mode == Mode.ANSWER else self.mode.value,
+            "mode": "" if self.mode == Mode.ANSWER else self.mode.value,
             "queue": str(self.queue or ""),
             "number": str(self.number or ""),
             "status": self.status,

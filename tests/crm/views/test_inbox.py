@@ -65,7 +65,7 @@ def test_running_out_shows_those_who_wait_with_less_than_two_hours(ana, ours, no
         conversation(ours, "Three hours", now=now, wrote_at=now - timedelta(hours=21))
         conversation(ours, "Answered", now=now, wrote_at=now - timedelta(hours=23), waiting_since=None)
 
-    assert names(ana.get("/inbox/?view=soon")) == ["One hour"]
+    assert names(ana.get("/inbox/?mode=soon")) == ["One hour"]
 
 
 def test_triage_is_for_those_who_see_it(client, ours, now):
@@ -73,9 +73,9 @@ def test_triage_is_for_those_who_see_it(client, ours, now):
         conversation(ours, "Lost", now=now, queue=ours.triage)
 
     client.force_login(ours.supervisor.user)
-    assert names(client.get("/inbox/?view=triage")) == ["Lost"]
+    assert names(client.get("/inbox/?mode=triage")) == ["Lost"]
     client.force_login(ours.ana.user)
-    assert names(client.get("/inbox/?view=triage")) == []
+    assert names(client.get("/inbox/?mode=triage")) == []
 
 
 def test_agent_sees_own_queues_and_what_is_theirs(ana, ours, theirs, now):
@@ -86,7 +86,7 @@ def test_agent_sees_own_queues_and_what_is_theirs(ana, ours, theirs, now):
     with theirs.transaction():
         conversation(theirs, "Another company's", now=now)
 
-    assert sorted(names(ana.get("/inbox/?view=all"))) == ["In my queue", "Mine elsewhere"]
+    assert sorted(names(ana.get("/inbox/?mode=all"))) == ["In my queue", "Mine elsewhere"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_agent_sees_own_queues_and_what_is_theirs(ana, ours, theirs, now):
         ("assignee=nobody", ["Free"]),
         ("status=closed", ["Closed"]),
         ("status=snoozed", []),
-        ("status=nonsense&queue=nonsense&assignee=nonsense&view=all", ["Closed", "Free", "Mine"]),
+        ("status=nonsense&queue=nonsense&assignee=nonsense&mode=all", ["Closed", "Free", "Mine"]),
     ],
 )
 def test_filters_are_in_the_address(supervisor, ours, now, address, expected):
@@ -174,12 +174,12 @@ def test_htmx_gets_the_list_alone_and_the_address_to_show(ana, ours, now):
         rosa = conversation(ours, now=now)
 
     answer = ana.get(
-        "/inbox/?view=soon",
-        headers={"HX-Request": "true", "HX-Current-URL": f"http://testserver/inbox/{rosa.pk}/?view=all"},
+        "/inbox/?mode=soon",
+        headers={"HX-Request": "true", "HX-Current-URL": f"http://testserver/inbox/{rosa.pk}/?mode=all"},
     )
 
     assert "<html" not in answer.content.decode()
-    assert answer.headers["HX-Push-Url"] == f"/inbox/{rosa.pk}/?view=soon"
+    assert answer.headers["HX-Push-Url"] == f"/inbox/{rosa.pk}/?mode=soon"
 
 
 def test_going_back_in_the_history_gets_the_whole_page(ana, ours):

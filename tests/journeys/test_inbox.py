@@ -1,0 +1,193 @@
+"""A morning at the inbox: what arrives by itself, what is kept, what the keys do, and that nothing lies."""
+
+import re
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.journey
+
+OURS = "100000000000001"
+
+
+@pytest.fixture
+def customer(running):
+    """Let somebody new write: `customer("Rosa Ventana", "hola")` gives their phone."""
+
+    def write(name: str, text: str, phone: str = "") -> str:
+        phone = phone or f"5198{uuid4().int % 10**7:07}"
+        running.customer_writes(phone_number_id=OURS, **{"from": phone}, name=name, text=text)
+        return phone
+
+    return write
+
+
+def row(page: Page, name: str):
+    return page.locator("#rows .conv", has_text=name)
+
+
+def open_conversation(page: Page, name: str) -> None:
+    row(page, name).click()
+    expect(page.locator(".thread__head h2")).to_have_text(name)
+
+
+def test_unread_is_counted_shown_and_gone_once_seen(person, customer):
+    page = person("ana@demo.test")
+    page.goto("/inbox/?mode=all")
+    customer("Ulises Sinleer", "uno")
+    expect(row(page, "Ulises Sinleer").locator(".count--unread")).to_contain_text("1")
+
+    open_conversation(page, "Ulises Sinleer")
+
+    expect(page.locator(".unread-line")).to_be_visible()
+    expect(row(page, "Ulises Sinleer").locator(".count--unread")).to_have_count(0)
+
+
+def test_text_is_sent_by_enter_in_the_order_it_was_written(person, customer):
+    page = person("ana@demo.test")
+    page.goto("/inbox/?mode=all")
+    customer("Orlando Orden", "hola")
+    open_conversation(page, "Orlando Orden")
+
+    box = page.locator("#text")
+    box.click()
+    for text in ("primero", "segundo", "tercero"):
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+    expect(box).to_have_value("")
+
+    expect(page.locator(".msg--out .msg__text")).to_have_text(["primero", "segundo", "tercero"])
+    expect(page.locator(".msg--pending")).to_have_count(0)
+    expect(page.locator(".msg--out .tick[data-status=queued]")).to_have_count(0, timeout=30_000)
+
+
+def test_a_lost_connection_loses_no_text_and_sends_no_copy(person, customer, running):
+    page = person("ana@demo.test")
+    page.goto("/inbox/?mode=all")
+    phone = customer("Cora Cortada", "hola")
+    open_conversation(page, "Cora Cortada")
+    # The request arrives and its answer is lost: the worst case for who tries again.
+    page.evaluate(
+        """() => {
+            const real = window.fetch;
+            let lost = false;
+            window.fetch = async (address, ...rest) => {
+                const answer = await real(address, ...rest);
+                if (lost || !String(address).endsWith("/messages/")) return answer;
+                lost = true;
+                throw new TypeError("the answer was lost");
+            };
+        }"""
+    )
+
+    page.locator("#text").fill("una sola vez")
+    page.keyboard.press("Enter")
+    bubble = page.locator(".msg--out", has_text="una sola vez")
+    again = bubble.locator("[data-resend]")
+    # Either the refresh has brought the server's bubble, or the page says that it does not know and offers the way out.
+    expect(again.or_(bubble.locator(".tick:not([data-status=queued])")).first).to_be_visible(timeout=30_000)
+    if again.is_visible():
+        again.click()
+
+    expect(bubble).to_have_count(1)
+    expect(bubble.locator(".tick[data-status=delivered], .tick[data-status=read]")).to_be_visible(timeout=30_000)
+    assert [entry["count"] for entry in running.ledger(to=phone)] == [1]
+
+
+def test_draft_survives_leaving_the_conversation_and_the_page(person, customer):
+    page = person("ana@demo.test")
+    page.goto("/inbox/?mode=all")
+    customer("Diana Borrador", "hola")
+    customer("Elena Otra", "hola")
+    open_conversation(page, "Diana Borrador")
+    page.locator("#text").press_sequentially("a medio escri")
+
+    open_conversation(page, "Elena Otra")
+    expect(page.locator("#text")).to_have_value("")
+    expect(row(page, "Diana Borrador")).to_contain_text("a medio escri")
+
+    page.reload()
+    open_conversation(page, "Diana Borrador")
+    expect(page.locator("#text")).to_have_value("a medio escri")
+
+
+def test_keys_move_close_reopen_search_and_explain(person, customer):
+    page = person("ana@demo.test")
+    customer("Teo Teclas", "hola")
+    page.goto("/inbox/")
+    expect(row(page, "Teo Teclas")).to_be_visible()
+
+    page.keyboard.press("j")
+    expect(page.locator("#rows .conv").first).to_be_focused()
+    page.keyboard.press("j")
+    expect(page.locator("#rows .conv").nth(1)).to_be_focused()
+    page.keyboard.press("k")
+    expect(page.locator("#rows .conv").first).to_be_focused()
+
+    open_conversation(page, "Teo Teclas")
+    page.keyboard.press("r")
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#text")).not_to_be_focused()
+
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+
+    page.mouse.move(900, 300)
+    page.keyboard.press("e")
+    expect(page.locator(".activity").last).to_contain_text(re.compile("cerró|closed"))
+    page.keyboard.press("e")
+    expect(page.locator(".activity").last).to_contain_text(re.compile("reabrió|reopened"))
+
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.type("teo tec")
+    expect(page.locator("#rows .conv")).to_have_count(1)
+    expect(page).to_have_url(re.compile("q=teo"))
+
+
+def test_rows_do_not_move_under_the_pointer(person, customer):
+    page = person("ana@demo.test")
+    page.goto("/inbox/?mode=all")
+    first = customer("Primera Fila", "hola")
+    expect(row(page, "Primera Fila")).to_be_visible()
+    customer("Segunda Fila", "hola")
+    expect(page.locator("#rows .conv__name").first).to_have_text("Segunda Fila")
+
+    row(page, "Segunda Fila").hover()
+    customer("Primera Fila", "otra vez", phone=first)
+    expect(row(page, "Primera Fila")).to_contain_text("otra vez")
+    expect(page.locator("#rows .conv__name").first).to_have_text("Segunda Fila")
+
+    page.mouse.move(900, 300)
+    expect(page.locator("#rows .conv__name").first).to_have_text("Primera Fila")
+
+
+def test_without_the_stream_the_page_says_so_and_still_works(person, customer):
+    page = person("ana@demo.test")
+    page.route("**/live/", lambda route: route.fulfill(status=204))
+    page.goto("/inbox/?mode=all")
+    expect(page.locator("#live-notice")).to_be_visible(timeout=15_000)
+
+    customer("Pilar Sondeo", "llegué sin corriente")
+
+    expect(row(page, "Pilar Sondeo")).to_be_visible(timeout=30_000)
+
+
+def test_a_telephone_shows_one_column_at_a_time(person, customer):
+    page = person("ana@demo.test", width=390, height=844)
+    page.goto("/inbox/?mode=all")
+    customer("Móvil Angosto", "desde la calle")
+    expect(row(page, "Móvil Angosto")).to_be_visible()
+    expect(page.locator(".thread")).to_be_hidden()
+
+    row(page, "Móvil Angosto").click()
+    expect(page.locator("#text")).to_be_visible()
+    expect(page.locator("#list")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    page.locator(".thread__back").click()
+    expect(row(page, "Móvil Angosto")).to_be_visible()
