@@ -1,4 +1,5 @@
 """One process, three doors: Meta's webhooks and the browsers' streams beside Django, which serves everything else."""
+# ruff: noqa: E402 (Django is set up before anything that has models is imported)
 
 import os
 from typing import Any
@@ -12,11 +13,11 @@ django_application = get_asgi_application()
 from django.conf import settings
 from django.core import checks
 
-from crm.bells import DrainBell
+from crm.bells import ring_drain
 from crm.stream import stream
 from whatsapp.intake import Intake
 
-intake = Intake(ring=DrainBell())
+intake = Intake(ring=ring_drain)
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:

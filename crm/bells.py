@@ -19,9 +19,8 @@ from tenants.context import system_transaction, tenant_transaction
 
 log = logging.getLogger(__name__)
 
-# After a ring that failed, be quiet for a while: a request must not wait for a Redis that is away.
+# After a ring that failed there is no sense in trying the next one at once.
 _QUIET_SECONDS = 5.0
-_quiet_until = 0.0
 
 
 def ring_drain() -> None:
@@ -39,15 +38,51 @@ def ring_dispatch(tenant_id: UUID, number_id: UUID) -> None:
     transaction.on_commit(lambda: _ring(dispatch, str(tenant_id), str(number_id)))
 
 
-def _ring(task: Any, *arguments: str) -> None:
-    global _quiet_until
-    if time.monotonic() < _quiet_until:
-        return
-    try:
-        task.apply_async(arguments, expires=60, ignore_result=True)
-    except (OperationalError, OSError):
-        _quiet_until = time.monotonic() + _QUIET_SECONDS
-        log.warning("bell not rung; the sweep will find the work")
+class Ringer:
+    """Rings from a thread of its own: nobody waits for Redis, and what was rung again meanwhile is rung once.
+
+    Kombu alone tries for 6 s to reach a Redis that is gone, and for 10 s one that is silent.
+    """
+
+    INTERVAL = 0.02
+
+    def __init__(self) -> None:
+        self._wanted: dict[tuple[str, ...], Any] = {}
+        self._rang = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._quiet_until = 0.0
+
+    def ring(self, task: Any, *arguments: str) -> None:
+        """Have the task sent soon. Returns at once and never raises."""
+        with self._lock:
+            self._wanted[task.name, *arguments] = task
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="bells", daemon=True)
+                self._thread.start()
+        self._rang.set()
+
+    def _run(self) -> None:
+        while True:
+            self._rang.wait()
+            self._rang.clear()
+            with self._lock:
+                wanted, self._wanted = self._wanted, {}
+            for (_name, *arguments), task in wanted.items():
+                self._send(task, arguments)
+            time.sleep(self.INTERVAL)
+
+    def _send(self, task: Any, arguments: list[str]) -> None:
+        if time.monotonic() < self._quiet_until:
+            return
+        try:
+            task.apply_async(arguments, expires=60, ignore_result=True)
+        except (OperationalError, OSError):
+            self._quiet_until = time.monotonic() + _QUIET_SECONDS
+            log.warning("bell not rung; the sweep will find the work")
+
+
+_ring = Ringer().ring
 
 
 @shared_task(name="crm.bells.drain")
@@ -157,29 +192,3 @@ def forget() -> dict[str, int]:
                 if cursor.rowcount < 5000:
                     break
     return dropped
-
-
-class DrainBell:
-    """Rings for stored webhooks from the intake's event loop: at most one ring each 20 ms, and never in its way."""
-
-    INTERVAL = 0.02
-
-    def __init__(self) -> None:
-        self._wanted = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    def __call__(self) -> None:
-        self._wanted.set()
-        if self._thread is None or not self._thread.is_alive():
-            with self._lock:
-                if self._thread is None or not self._thread.is_alive():
-                    self._thread = threading.Thread(target=self._run, name="drain-bell", daemon=True)
-                    self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            ring_drain()
-            time.sleep(self.INTERVAL)

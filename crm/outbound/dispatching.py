@@ -11,8 +11,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+from crm import bells
 from crm.models import IdentityKind, Message, MessageStatus
 from crm.outbound import pace
+from crm.outbound.crew import Crew
 from crm.outbound.settling import Outcome, settle
 from crm.references import reference
 from tenants.context import tenant_transaction
@@ -26,10 +28,14 @@ from whatsapp.providers.base import Account, NotSent, OutcomeUnknown, Refused
 
 log = logging.getLogger(__name__)
 
-PAGE = 80
-THREADS = 96
+# What one number has under way stays below the threads there are, so that a person's answer never queues for one.
+PAGE = 32
+MOST_AT_ONCE = 3
+THREADS = 128
 LONGEST_RUN_SECONDS = 20.0
+GATHER_SECONDS = 0.1
 
+_crew = Crew(most=MOST_AT_ONCE)
 _executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="send")
 
 
@@ -97,22 +103,38 @@ WHERE m.id = p.id AND m.attempt = p.attempt AND m.status IN ('sending', 'unknown
 def dispatch(*, tenant_id: UUID, number_id: UUID) -> int:
     """Send everything that is due on one number, page by page; returns how many were tried.
 
-    Safe to run any number of times at once. Stops after a while so that other numbers get their turn; the sweep goes on.
+    Safe to run any number of times at once: a few work, the others return at once. Stops after a while so that other
+    numbers get their turn, and rings for the rest.
     """
+    if not _crew.join(number_id):
+        return 0
+    sent, is_done = 0, False
+    try:
+        sent, is_done = _send_pages(tenant_id, number_id)
+    finally:
+        if _crew.leave(number_id, is_done=is_done):
+            bells.ring_dispatch(tenant_id, number_id)
+    return sent
+
+
+def _send_pages(tenant_id: UUID, number_id: UUID) -> tuple[int, bool]:
+    """(how many were tried, whether nothing was left that is due)."""
     sent, until = 0, time.monotonic() + LONGEST_RUN_SECONDS
     while time.monotonic() < until:
         # The second half of a lease is for the answer: what could not begin before goes back.
         begin_until = time.monotonic() + settings.SEND_LEASE_SECONDS / 2
         page, number, wait = _claim(tenant_id, number_id)
         if number is None:
-            break
+            return sent, True
         if page:
             sent += _send_page(tenant_id, number, page, begin_until=begin_until)
+        elif wait >= GATHER_SECONDS and _crew.has_others(number_id):
+            return sent, False  # the pace holds us back: one that waits for it is enough
         elif wait and wait < 1.0:
             time.sleep(wait)
         else:
-            break
-    return sent
+            return sent, True
+    return sent, False
 
 
 def _claim(tenant_id: UUID, number_id: UUID) -> tuple[list[Claimed], Number | None, float]:
@@ -128,7 +150,8 @@ def _claim(tenant_id: UUID, number_id: UUID) -> tuple[list[Claimed], Number | No
         per_second = capabilities.pace(coexistence=number.is_coexistence, throughput=number.sends_per_second)
         granted, wait = pace.take(number.pk, per_second=per_second, wanted=PAGE)
         if not granted:
-            return [], number, wait
+            # Not a page for each token. A person's answer brings a dispatcher of its own, which takes what has gathered.
+            return [], number, max(wait, GATHER_SECONDS)
         cursor.execute(
             _CLAIM,
             {"number": number.pk, "limit": granted, "lease": settings.SEND_LEASE_SECONDS, "bsuid": IdentityKind.BSUID},

@@ -30,8 +30,10 @@ def main() -> None:
             module = import_module(f"tests.bench.{name}")
             options.say(f"{name}: {_title(module)}")
             stage.empty()
-            found[name] = list(module.measure(stage, options))
-            print(table(found[name]), flush=True)
+            found[name] = []
+            for figure in module.measure(stage, options):
+                found[name].append(figure)
+                options.say(f"{figure.what}: {figure.measured}")
     print(f"\n{about}\n\n{table([figure for figures in found.values() for figure in figures])}")
     if not given.only:
         _write(PAGE, about, found)

@@ -2,15 +2,19 @@
 
 import http.client
 import json
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from uuid import uuid4
 
+import psutil
 from django.db import connection
 
 from crm import bells
 from crm.api.tokens import create_token
+from crm.local.processes import stop
 from crm.models import Conversation
 from tenants.context import system_transaction
 from tests.bench import crowd
@@ -29,11 +33,22 @@ CLICKS_PER_S = 5
 
 def measure(stage: Stage, options: Options) -> Iterator[Figure]:
     """First as fast as it goes; then at an ordinary number's 80/s, with an agent's replies among a campaign."""
-    with Simulator(app_url=f"http://127.0.0.1:{stage.port}") as simulator:
+    with _simulator(stage) as simulator:
         simulator.faults(delay_ms=100, withhold_statuses=True, answering=False)
         yield _throughput(stage, simulator, options)
         for name, pace in (("an ordinary number (80/s)", ORDINARY), ("a number without limit", UNLIMITED)):
             yield _click(stage, simulator, options, name, pace)
+
+
+@contextmanager
+def _simulator(stage: Stage) -> Iterator[Simulator]:
+    """The provider, ended for certain: after thousands of messages it may take its time to close."""
+    simulator = Simulator(app_url=f"http://127.0.0.1:{stage.port}").start()
+    try:
+        yield simulator
+    finally:
+        stop([psutil.Process(simulator.pid)], by=signal.SIGTERM)
+        simulator.stop()
 
 
 def _throughput(stage: Stage, simulator: Simulator, options: Options) -> Figure:

@@ -1,15 +1,14 @@
 """Bells say that there may be work; when one is lost, the sweep finds the work, and nobody waits for a bell."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from kombu.exceptions import OperationalError
+from redis import Redis
 
 from crm import bells, inbound
 from crm.models import UnmatchedStatus
@@ -17,6 +16,7 @@ from tenants.context import system_transaction
 from tests import meta
 from tests.crm.outbound.conftest import now, say, talk
 from whatsapp.models import Number, WebhookEvent
+from whatsapp.simulator.process import wait_until
 
 
 @pytest.fixture
@@ -27,11 +27,6 @@ def rung(monkeypatch) -> list[tuple]:
         bells, "_ring", lambda task, *arguments: heard.append((task.name.rpartition(".")[2], *arguments))
     )
     return heard
-
-
-@pytest.fixture
-def not_quiet(monkeypatch):
-    monkeypatch.setattr(bells, "_quiet_until", 0.0)
 
 
 @pytest.mark.django_db
@@ -93,91 +88,78 @@ def test_a_bell_rings_after_the_commit_and_not_without_one(ours, rung, django_ca
     assert rung == [("dispatch", str(ours.tenant.pk), str(ours.number.pk))]
 
 
-_RING = """
-import time
-import django
-django.setup()
-from crm import bells
-started = time.monotonic()
-for _ in range(20):
-    bells.ring_drain()
-print(time.monotonic() - started)
-"""
+class Task:
+    """A task whose sending does what a test wants."""
+
+    def __init__(self, name: str = "task", *, sending=lambda: None) -> None:
+        self.name, self._sending = name, sending
+        self.sent: list[list] = []
+
+    def apply_async(self, arguments, **options) -> None:
+        self.sent.append([*arguments])
+        assert options["expires"] == 60
+        self._sending()
 
 
-def test_without_redis_a_ring_neither_raises_nor_waits():
-    """In a process of its own, because Celery keeps its connections."""
-    environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:9/0", "DJANGO_SETTINGS_MODULE": "crm.settings"}
-    done = subprocess.run([sys.executable, "-c", _RING], env=environment, capture_output=True, text=True, timeout=60)
-
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[-1]) < 2
-    assert done.stderr.count("bell not rung") == 1  # then it is quiet for a while
+def fails() -> None:
+    raise OperationalError("nobody listens")
 
 
-def test_after_a_while_the_bell_is_tried_again(monkeypatch, not_quiet):
-    tries = []
-
-    class Task:
-        def apply_async(self, *arguments, **options):
-            tries.append(options)
-            raise OperationalError
-
-    for _ in range(3):
-        bells._ring(Task())
-    assert len(tries) == 1
-    assert tries[0]["expires"] == 60
-
-    monkeypatch.setattr(bells, "_quiet_until", time.monotonic())
-    bells._ring(Task())
-    assert len(tries) == 2
-
-
-def test_the_intakes_bell_is_never_in_the_way_and_rings_for_everything(monkeypatch):
-    rings, slow = [], threading.Event()
-
-    def ring() -> None:
-        rings.append(time.monotonic())
-        slow.wait(0.05)
-
-    monkeypatch.setattr(bells, "ring_drain", ring)
-    bell = bells.DrainBell()
+def test_a_ring_waits_for_nobody_and_rings_once_for_what_was_rung_meanwhile():
+    slow = threading.Event()
+    first, second = Task("first", sending=lambda: slow.wait(5)), Task("second")
+    ringer = bells.Ringer()
 
     started = time.monotonic()
+    ringer.ring(first)
+    wait_until(lambda: first.sent)
     for _ in range(1000):
-        bell()
-    assert time.monotonic() - started < 0.5
+        ringer.ring(first)
+        ringer.ring(second, "a")
+        ringer.ring(second, "b")
+    assert time.monotonic() - started < 2
 
-    deadline = time.monotonic() + 3
-    while not (rings and rings[-1] > started) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert 1 <= len(rings) < 50
-    count = len(rings)
-    time.sleep(0.2)
-    bell()
-    while len(rings) <= count and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(rings) > count
+    slow.set()
+    wait_until(lambda: len(second.sent) == 2)
+    assert (first.sent, second.sent) == ([[], []], [["a"], ["b"]])
+
+    ringer.ring(second, "c")
+    wait_until(lambda: second.sent[-1] == ["c"])
 
 
-def test_the_intakes_bell_survives_a_ring_that_fails(monkeypatch):
-    rings = []
+def test_without_redis_a_ring_does_not_raise_and_it_is_quiet_for_a_while(caplog):
+    task, ringer = Task(sending=fails), bells.Ringer()
 
-    def ring() -> None:
-        rings.append(1)
-        if len(rings) == 1:
-            raise RuntimeError("cannot")
+    for number in range(5):
+        ringer.ring(task, f"{number}")
+        time.sleep(ringer.INTERVAL * 2)
+    assert len(task.sent) == 1
+    assert caplog.text.count("bell not rung") == 1
 
-    monkeypatch.setattr(bells, "ring_drain", ring)
+    ringer._quiet_until = 0
+    ringer.ring(task, "later")
+    wait_until(lambda: len(task.sent) == 2)
+
+
+def test_a_bell_that_breaks_does_not_silence_the_next(monkeypatch):
     monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
-    bell = bells.DrainBell()
+    ringer, task = bells.Ringer(), Task()
+    ringer.ring(Task(sending=lambda: 1 / 0))
 
-    deadline = time.monotonic() + 3
-    while len(rings) < 2 and time.monotonic() < deadline:
-        bell()
-        time.sleep(0.03)
+    wait_until(lambda: not ringer._thread.is_alive())
+    ringer.ring(task)
 
-    assert len(rings) >= 2
+    wait_until(lambda: task.sent)
+
+
+def test_a_bell_reaches_the_workers_queue():
+    redis = Redis.from_url(settings.REDIS_URL)
+    before = redis.llen("celery")
+
+    bells.ring_drain()
+
+    wait_until(lambda: redis.llen("celery") > before)
+    assert b"crm.bells.drain" in redis.lindex("celery", 0)
 
 
 @pytest.mark.django_db

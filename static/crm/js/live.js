@@ -4,18 +4,18 @@
   const inbox = document.getElementById("inbox");
   if (!inbox) return;
 
-  const COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000;
+  const COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000;
   const byId = (id) => document.getElementById(id);
   const list = () => byId("rows");
   const process = (node) => window.htmx?.process(node);
 
   // --- Asking ------------------------------------------------------------------------------------------------------
-  let named = new Set(), everything = false, timer = null, asking = false, tookLast = 0;
+  let named = new Set(), everything = false, timer = null, asking = false, pause = COALESCE;
 
   const ask = (conversations) => {
     if (conversations) conversations.forEach((id) => named.add(id));
     else everything = true;
-    if (!timer && !asking) timer = setTimeout(fetchChanges, Math.max(COALESCE, 2 * tookLast));
+    if (!timer && !asking) timer = setTimeout(fetchChanges, pause);
   };
 
   const get = async (ids) => {
@@ -48,10 +48,14 @@
         const rest = [...(list()?.querySelectorAll(".list-row") ?? [])].filter((row) => !shown.has(row.id));
         rest.forEach((row) => named.add(row.id.replace("conversation-", "")));
       }
+      // A busy server or a slow line is asked less often, but never so seldom that somebody would notice.
+      pause = Math.min(Math.max(COALESCE, performance.now() - began), MOST_PAUSE);
     } catch {
-      // The poll or the next change asks again.
+      // Nothing that was heard is forgotten: it is asked for again, less often.
+      everything ||= all;
+      ids.forEach((id) => named.add(id));
+      pause = AFTER_FAILURE;
     }
-    tookLast = performance.now() - began;
     asking = false;
     if (everything || named.size) ask([]);
   };
@@ -107,7 +111,9 @@
 
   const insert = (row, isKnown = false) => {
     const rows = [...list().querySelectorAll(`.list-row[data-section="${row.dataset.section}"]`)];
-    const below = rows.find((each) => Number(each.dataset.position) > Number(row.dataset.position));
+    // WhatsApp's moments are whole seconds: of two in the same one, the later comes first where the newest do (below 0).
+    const here = Number(row.dataset.position);
+    const below = rows.find((each) => Number(each.dataset.position) > here || (here < 0 && Number(each.dataset.position) === here));
     const above = rows.at(-1) ?? byId(`section-${row.dataset.section}`);
     const endsPage = !above || above.nextElementSibling?.id === "more";
     if (below) below.before(row);

@@ -1,0 +1,44 @@
+"""How many dispatchers one number has at a time in this process: a campaign must leave threads to everything else.
+
+Whoever is turned away leaves word, and so does who goes while there is work; the last to go passes it on.
+"""
+
+import threading
+from collections import Counter
+from uuid import UUID
+
+
+class Crew:
+    """The dispatchers at work, by number: at most so many of each."""
+
+    def __init__(self, *, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._members: Counter[UUID] = Counter()
+        self._wanted: set[UUID] = set()
+
+    def join(self, number_id: UUID) -> bool:
+        """Whether the caller may work. If not, there are others, and one of them will look once more or pass it on."""
+        with self._lock:
+            if self._members[number_id] >= self._most:
+                self._wanted.add(number_id)
+                return False
+            self._members[number_id] += 1
+            return True
+
+    def has_others(self, number_id: UUID) -> bool:
+        with self._lock:
+            return self._members[number_id] > 1
+
+    def leave(self, number_id: UUID, *, is_done: bool) -> bool:
+        """Stop working; answers whether a bell must be rung, because there may be work and nobody is left."""
+        with self._lock:
+            self._members[number_id] -= 1
+            if not is_done:
+                self._wanted.add(number_id)
+            if self._members[number_id]:
+                return False
+            del self._members[number_id]
+            is_wanted = number_id in self._wanted
+            self._wanted.discard(number_id)
+            return is_wanted

@@ -1,0 +1,85 @@
+"""The inbox's own time on the server, from the request to the rendered answer, with few and with many conversations."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from crm.models import Conversation
+from tenants.models import Membership
+from tests.bench import crowd
+from tests.bench.load import percentile
+from tests.bench.options import Options
+from tests.bench.report import Figure, milliseconds
+from tests.bench.stage import Stage
+from tests.bench.watching import session_of
+from tests.cast import Company, found_company
+
+NUMBER = "900000000000001"
+FEW = 1_000
+HOLD = 0.03
+# Flat: what grows with the number of conversations would be ten or a hundred times as much.
+FLAT = 1.5
+
+
+def measure(stage: Stage, options: Options) -> Iterator[Figure]:
+    """Sessions, rights, row-level security, queries and templates included; the network and granian are not."""
+    many = min(options.conversations, 10_000) if options.quick else options.conversations
+    company = found_company("inbox", number_id=NUMBER)
+    crowd.populate(stage, company, last=FEW, messages=10)
+    few_times = _times(company, options)
+    crowd.populate(stage, company, first=FEW + 1, last=many, messages=10, say=options.say)
+    many_times = _times(company, options)
+    for what, (latencies, queries) in many_times.items():
+        half, late = percentile(latencies, 0.5), percentile(latencies, 0.95)
+        growth = half / percentile(few_times[what][0], 0.5)
+        yield Figure(
+            f"{what}, p50 · p95",
+            f"{milliseconds(half)} · {milliseconds(late)}, {queries} queries; {growth:.1f} × that at {FEW:,}",
+            f"≤ {milliseconds(HOLD)} at {many:,}, flat",
+            half <= HOLD and growth <= FLAT,
+        )
+
+
+def _times(company: Company, options: Options) -> dict[str, tuple[list[float], int]]:
+    """By what was asked: seconds of each try, and the number of queries."""
+    found = {}
+    for name, membership in (("agent", company.ana), ("supervisor", company.supervisor)):
+        with company.transaction():
+            shown = Conversation.objects.visible_to(membership).order_by("-last_message_at")
+            ids = [str(id) for id in shown.values_list("pk", flat=True)[:20]]
+        addresses = {
+            f"to answer, {name}": "/inbox/",
+            f"everything, {name}": "/inbox/?view=all",
+            f"a thread, {name}": f"/inbox/{ids[0]}/",
+            f"changes of 20, {name}": f"/inbox/changes/?view=all&ids={','.join(ids)}&open={ids[0]}&writes=text",
+        }
+        client = _client_of(membership)
+        for what, address in addresses.items():
+            found[what] = _timed(
+                lambda client=client, address=address: client.get(address), tries=15 if options.quick else 60
+            )
+    return found
+
+
+def _client_of(membership: Membership) -> Client:
+    client = Client(SERVER_NAME="localhost")
+    client.cookies[settings.SESSION_COOKIE_NAME] = session_of(membership)
+    return client
+
+
+def _timed(ask: Callable, *, tries: int) -> tuple[list[float], int]:
+    with CaptureQueriesContext(connection) as queries:
+        answer = ask()
+    count = len(queries)
+    if answer.status_code != 200:
+        raise RuntimeError(f"{answer.request['PATH_INFO']} answered {answer.status_code}.")
+    latencies = []
+    for _ in range(tries):
+        began = time.perf_counter()
+        ask()
+        latencies.append(time.perf_counter() - began)
+    return latencies, count
