@@ -30,8 +30,8 @@ _CONVERSATIONS = """
 INSERT INTO crm_conversation (id, tenant_id, contact_id, number_id, queue_id, assignee_id, status, unread_count,
                               last_message_id, last_message_at, last_inbound_at, waiting_since, window_expires_at)
 SELECT md5('conversation' || i)::uuid, %(tenant)s, md5('contact' || i)::uuid, %(number)s,
-       CASE WHEN i %% 100 = 7 THEN %(triage)s WHEN i %% 2 = 0 THEN %(sales)s ELSE %(support)s END,
-       CASE WHEN i %% 5 = 0 AND state <> 'closed' THEN %(ana)s END,
+       CASE WHEN i %% 100 = 7 THEN %(triage)s WHEN hashint4(i) %% 2 = 0 THEN %(sales)s ELSE %(support)s END,
+       CASE WHEN hashint4(i) %% 5 = 0 AND state <> 'closed' THEN %(ana)s END,
        CASE WHEN state IN ('waiting', 'answered') THEN 'open' ELSE state END,
        CASE WHEN state = 'waiting' THEN 1 + i %% 4 ELSE 0 END,
        md5('message' || i || '.' || %(messages)s)::uuid, at, at, CASE WHEN state = 'waiting' THEN at END,

@@ -1,79 +1,23 @@
 """The door that Meta knocks on: what is answered 200 is in PostgreSQL, and nothing else is."""
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
-import json
 import logging
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from unittest.mock import patch
 
-import httpx
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections
 
-from crm import inbound
-from crm.models import Conversation, Message
 from tenants.context import system_transaction
-from tests import meta
 from tests.cast import Company, found_company
+from tests.whatsapp.doors import ADDRESS, BODY, RIGHT, SECRET, client_of, close, post, rows, signature
 from whatsapp import intake
 from whatsapp.intake import Intake
-from whatsapp.models import Endpoint, EventState, WebhookEvent
-
-SECRET = "local-app-secret"
-ADDRESS = "/webhooks/whatsapp/"
-
-
-def signature(body: bytes, secret: str = SECRET) -> str:
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-
-
-def stored() -> list[bytes]:
-    """The bodies in the database, opened, in the order in which they came."""
-    try:
-        with system_transaction():
-            return [bytes(event.body) for event in WebhookEvent.objects.order_by("pk")]
-    finally:
-        connections.close_all()
-
-
-@pytest.fixture
-def rung() -> list[str]:
-    return []
-
-
-@pytest.fixture
-async def door(committed: None, rung: list[str]) -> AsyncIterator[httpx.AsyncClient]:
-    """The intake in this process, without anything around it."""
-    application = Intake(ring=lambda: rung.append("ding"))
-    async with _client(application) as client:
-        yield client
-    await _close(application)
-
-
-def _client(application: Any) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://ventana.test")
-
-
-async def _close(application: Intake) -> None:
-    if application._writer._task:
-        application._writer._task.cancel()
-    await application._writer._disconnect()
-
-
-async def post(client: httpx.AsyncClient, body: bytes, *, to: str = ADDRESS, **headers: str) -> httpx.Response:
-    headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    return await client.post(to, content=body, headers={"X-Hub-Signature-256": signature(body), **headers})
-
-
-rows = sync_to_async(stored)
-
+from whatsapp.models import Endpoint, WebhookEvent
 
 # --- taken ------------------------------------------------------------------------------------------------------------
 
@@ -156,19 +100,17 @@ async def test_a_bell_that_breaks_costs_nobody_an_answer(committed):
         raise RuntimeError("can't start new thread")
 
     application = Intake(ring=broken)
-    async with _client(application) as client, asyncio.timeout(10):
+    async with client_of(application) as client, asyncio.timeout(10):
         answers = await asyncio.gather(*(post(client, b"%d" % number) for number in range(20)))
         answers.append(await post(client, b"once more"))
 
-    await _close(application)
+    await close(application)
     assert {answer.status_code for answer in answers} == {200}
     assert len(await rows()) == 21
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
 
-BODY = b'{"object":"whatsapp_business_account","entry":[]}'
-RIGHT = signature(BODY)
 FORGED: dict[str, str | None] = {
     "no header": None,
     "empty": "",
@@ -441,167 +383,3 @@ def _backends() -> Iterator[Any]:
 
     with psycopg.connect(servers.database_url, autocommit=True) as owner:
         yield owner
-
-
-# --- bad input, all the way to the rows -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def two_companies(committed: None) -> tuple[Company, Company]:
-    return found_company("ours", number_id="100000000000001"), found_company("theirs", number_id="200000000000001")
-
-
-async def test_bad_input_spoils_nothing_around_it(two_companies, door):
-    ours, theirs = two_companies
-    good = meta.messages(meta.text("bueno", wamid="good"))
-    milliseconds = meta.text("en milisegundos", wamid="ms", at=meta.NOON * 1000)
-    only_id = {
-        "from_user_id": "PE.9",
-        "id": "bsuid",
-        "timestamp": str(meta.NOON),
-        "type": "text",
-        "text": {"body": "id"},
-    }
-    nobody = {"id": "nobody", "timestamp": str(meta.NOON), "type": "text", "text": {"body": "¿quién?"}}
-    values: list[Any] = [
-        [], "text", None, 7,
-        meta.value(messages={"from": "x"}), meta.value(messages=[[], None, "x", 1, {}]), meta.value(statuses=[[], {"id": []}]),
-        meta.value(contacts={}, messages=[meta.text("sin contactos", wamid="nocontacts")]),
-        {"messages": [meta.text(wamid="nometa")]}, meta.value(metadata=[]),
-        meta.messages(nobody, contacts=[]),
-        meta.messages(only_id, contacts=[{"profile": {"name": "Id"}, "user_id": "PE.9"}]),
-        meta.messages(milliseconds),
-        meta.messages(meta.text("nul\x00 y \ud800 media", wamid="odd")),
-        meta.messages(meta.text("ajeno", wamid="theirs"), number_id="200000000000001"),
-        good,
-    ]  # fmt: skip
-    entries: list[Any] = [[], None, {"id": []}, {"changes": [[], None, {"field": 1, "value": {}}]}]
-    entries += [{"id": "1", "changes": [{"field": "messages", "value": value}]} for value in values]
-    body = json.dumps({"object": "whatsapp_business_account", "entry": entries}).encode()
-
-    assert (await post(door, body)).status_code == 200
-    await sync_to_async(_drain)()
-
-    def found(company: Company) -> dict[str, str]:
-        with company.transaction():
-            return dict(Message.objects.values_list("provider_message_id", "sent_at")), {
-                message.provider_message_id: message.text for message in Message.objects.all()
-            }
-
-    times, texts = await sync_to_async(found)(ours)
-    assert texts == {
-        "good": "bueno", "nocontacts": "sin contactos", "bsuid": "id", "ms": "en milisegundos", "odd": "nul y � media",
-    }  # fmt: skip
-    assert times["ms"] == times["good"]
-    assert (await sync_to_async(found)(theirs))[1] == {"theirs": "ajeno"}
-    assert await sync_to_async(_states)() == ["done"]
-
-
-async def test_a_thousand_updates_in_one_post_are_merged(two_companies, door):
-    ours, _theirs = two_companies
-    said = [meta.text(f"{number}", wamid=f"w{number}", wa_id=f"5190055{number % 50:04}") for number in range(500)]
-    seen = [meta.status("read", wamid=f"out{number}") for number in range(500)]
-    body = json.dumps(meta.envelope(meta.value(contacts=[], messages=said, statuses=seen))).encode()
-
-    assert (await post(door, body)).status_code == 200
-    started = time.monotonic()
-    await sync_to_async(_drain)()
-
-    assert time.monotonic() - started < 5
-
-    def counts() -> tuple[int, int]:
-        with ours.transaction():
-            return Message.objects.count(), Conversation.objects.count()
-
-    assert await sync_to_async(counts)() == (500, 50)
-
-
-async def test_a_number_nobody_has_and_a_body_nobody_can_read_are_kept(two_companies, door):
-    await post(door, meta.body(meta.messages(meta.text(), number_id="999")))
-    await post(door, b'{"entry": ')
-    await post(door, b"[" * 100_000)
-    await post(door, b'{"entry": ' + b"9" * 100_000 + b"}")
-
-    await sync_to_async(_drain)()
-
-    assert await sync_to_async(_states)() == [EventState.DEAD, EventState.DEAD, EventState.DONE, EventState.UNROUTED]
-
-
-def _drain() -> None:
-    try:
-        inbound.drain()
-    finally:
-        connections.close_all()
-
-
-def _states() -> list[str]:
-    try:
-        with system_transaction():
-            return sorted(WebhookEvent.objects.values_list("state", flat=True))
-    finally:
-        connections.close_all()
-
-
-# --- over real sockets ------------------------------------------------------------------------------------------------
-
-
-def address_of(url: str) -> tuple[str, int]:
-    host, _colon, port = url.removeprefix("http://").partition(":")
-    return host, int(port)
-
-
-def test_the_running_server_stores_what_it_answers_with_200(committed, server):
-    def by_socket(head: bytes, body: bytes, *, hangs_up: bool = False) -> bytes:
-        with socket.create_connection(address_of(server), timeout=10) as line:
-            line.sendall(
-                b"POST /webhooks/whatsapp/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + head + b"\r\n"
-            )
-            with contextlib.suppress(OSError):  # refused before it was read to the end
-                line.sendall(body)
-            if hangs_up:
-                line.shutdown(socket.SHUT_WR)
-            with contextlib.suppress(ConnectionResetError):
-                return line.recv(4096)
-            return b"reset"
-
-    def chunked(body: bytes) -> bytes:
-        return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-
-    with httpx.Client(base_url=server) as client:
-        large = b"x" * 3 * 1024 * 1024
-        assert client.post(ADDRESS, content=BODY, headers={"X-Hub-Signature-256": RIGHT}).status_code == 200
-        assert client.post(ADDRESS, content=large, headers={"X-Hub-Signature-256": signature(large)}).status_code == 200
-        forged = client.post(ADDRESS, content=BODY, headers={"X-Hub-Signature-256": "sha256=" + "0" * 64})
-        assert (forged.status_code, forged.content) == (401, b"")
-        assert client.get(ADDRESS, params={"hub.mode": "subscribe", "hub.verify_token": "x"}).status_code == 403
-        assert client.post("/webhooks/whatsapp/%00/", content=BODY).status_code == 404
-    sign = b"X-Hub-Signature-256: " + RIGHT.encode() + b"\r\n"
-    assert b" 200 " in by_socket(sign + b"Transfer-Encoding: chunked\r\n", chunked(BODY))
-    too_large = b"y" * 5 * 1024 * 1024
-    assert b" 413 " in by_socket(b"Content-Length: %d\r\n" % len(too_large), b"")
-    assert b" 200 " not in by_socket(b"Transfer-Encoding: chunked\r\n", chunked(too_large))
-    assert b" 200 " not in by_socket(sign + b"Content-Length: 49\r\n", BODY[:10], hangs_up=True)
-    assert stored() == [BODY, large, BODY]
-
-
-def test_the_running_server_takes_many_at_once_while_others_send_byte_by_byte(committed, server):
-    slow = [socket.create_connection(address_of(server), timeout=10) for _ in range(50)]
-    for line in slow:
-        line.sendall(b"POST /webhooks/whatsapp/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
-
-    async def many() -> list[tuple[int, float]]:
-        async with httpx.AsyncClient(base_url=server, timeout=20) as client:
-
-            async def one(number: int) -> tuple[int, float]:
-                started = time.monotonic()
-                answer = await post(client, b"%d" % number)
-                return answer.status_code, time.monotonic() - started
-
-            return await asyncio.gather(*(one(number) for number in range(200)))
-
-    answers = asyncio.run(many())
-
-    for line in slow:
-        line.close()
-    assert {status for status, _took in answers} == {200}
-    assert len(stored()) == 200

@@ -19,7 +19,8 @@
   };
 
   const get = async (ids) => {
-    const parameters = new URLSearchParams(list()?.dataset.query ?? "");
+    const query = list()?.dataset.query ?? "";
+    const parameters = new URLSearchParams(query);
     const composer = byId("composer");
     if (ids.length) parameters.set("ids", ids.join(","));
     const open = byId("conversation")?.dataset.open;
@@ -28,9 +29,10 @@
     const response = await fetch(`${inbox.dataset.changes}?${parameters}`, { headers: { "HX-Request": "true" } });
     if (response.headers.has("HX-Redirect")) return location.assign(response.headers.get("HX-Redirect"));
     if (!response.ok) throw new Error(String(response.status));
-    // The person may have gone on to another conversation or view while this was under way.
-    const isStale = byId("conversation")?.dataset.open !== open;
-    return { answer: new DOMParser().parseFromString(await response.text(), "text/html"), isStale };
+    const answer = new DOMParser().parseFromString(await response.text(), "text/html");
+    // The person may have gone on to another view or conversation while this was under way.
+    if (list()?.dataset.query !== query) throw new Error("another view");
+    return { answer, isStale: byId("conversation")?.dataset.open !== open };
   };
 
   const fetchChanges = async () => {
@@ -205,10 +207,13 @@
   const showStream = () => {
     const isDown = downSince !== null && Date.now() - downSince > PATIENCE;
     byId("live-notice")?.toggleAttribute("hidden", !isDown);
-    if (isDown && !poll) poll = setInterval(() => {
+    if (isDown && !poll) {
       ask();
-      if (source.readyState === EventSource.CLOSED) listen(); // the browser gave up; we do not
-    }, POLL);
+      poll = setInterval(() => {
+        ask();
+        if (source.readyState === EventSource.CLOSED) listen(); // the browser gave up; we do not
+      }, POLL);
+    }
     if (!isDown && poll) poll = void clearInterval(poll);
   };
 

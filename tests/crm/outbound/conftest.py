@@ -68,6 +68,22 @@ def hurry(company: Company) -> None:
         cursor.execute("UPDATE crm_message SET next_attempt_at = statement_timestamp() WHERE status = 'queued'")
 
 
+def wait_of(company: Company, message: Message) -> float:
+    """Seconds until the next try, by the database's clock."""
+    with company.transaction(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXTRACT(epoch FROM next_attempt_at - statement_timestamp()) FROM crm_message WHERE id = %s",
+            [message.pk],
+        )
+        return float(cursor.fetchone()[0])
+
+
+def change_token(company: Company, token: str) -> None:
+    with company.transaction():
+        company.number.token = token
+        company.number.save(update_fields=["token"])
+
+
 def age(company: Company, message: Message, seconds: float) -> None:
     """Make everything that happened to a message `seconds` older."""
     with company.transaction(), connection.cursor() as cursor:
