@@ -1,5 +1,4 @@
 """One process, three doors: Meta's webhooks and the browsers' streams beside Django, which serves everything else."""
-# ruff: noqa: E402 (Django is set up before anything that has models is imported)
 
 import os
 from typing import Any

@@ -19,7 +19,7 @@ class MessageText(forms.CharField):
     """What somebody typed: a browser sends line ends as two characters, WhatsApp counts them as one."""
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).replace("\r\n", "\n")
+        return str(super().to_python(value)).replace("\r\n", "\n")
 
 
 class MessageForm(forms.Form):
@@ -39,7 +39,7 @@ class MessageForm(forms.Form):
 
     def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["quoted"].queryset = Message.objects.filter(conversation=conversation)
+        self.fields["quoted"].queryset = Message.objects.filter(conversation=conversation)  # type: ignore[attr-defined]
 
     def content(self) -> dict[str, Any]:
         """The arguments of `outbound.compose` that come from the person."""
@@ -65,7 +65,7 @@ class TemplateMessageForm(forms.Form):
 
     def __init__(self, *args: Any, conversation: Conversation, chosen: Template | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["template"].queryset = templates_for(conversation).filter(status=TemplateStatus.APPROVED)
+        self.fields["template"].queryset = templates_for(conversation).filter(status=TemplateStatus.APPROVED)  # type: ignore[attr-defined]
         for name in chosen.variables if chosen else ():
             self.fields[f"var_{name}"] = forms.CharField(
                 max_length=1024, error_messages={"required": _("Fill in every variable.")}
@@ -101,7 +101,7 @@ class AssignmentForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["assignee"].queryset = colleagues()
+        self.fields["assignee"].queryset = colleagues()  # type: ignore[attr-defined]
 
 
 class TransferForm(forms.Form):
@@ -110,8 +110,8 @@ class TransferForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["queue"].queryset = Queue.objects.all()
-        self.fields["assignee"].queryset = colleagues()
+        self.fields["queue"].queryset = Queue.objects.all()  # type: ignore[attr-defined]
+        self.fields["assignee"].queryset = colleagues()  # type: ignore[attr-defined]
 
 
 class SnoozeForm(forms.Form):

@@ -206,10 +206,10 @@ async def events(audience: Audience) -> AsyncGenerator[bytes, None]:
             except TimeoutError:
                 yield b": \n\n"
                 continue
-            await asyncio.sleep(COALESCE_SECONDS)
             event = audience.take()
             if event:
                 number += 1
                 yield f"id: {number}\nevent: {event[0]}\ndata: {event[1]}\n\n".encode()
+                await asyncio.sleep(COALESCE_SECONDS)  # the first at once; what comes now goes out together
     finally:
         await hub.leave(audience)

@@ -8,7 +8,7 @@ from tenants.founding import ensure_triage, found, join
 from tenants.models import Membership, Queue, Role, Tenant
 from whatsapp.models import Number
 
-PASSWORD = "demo-password"  # noqa: S105
+PASSWORD = "demo-password"
 
 
 @dataclass

@@ -8,4 +8,4 @@ os.environ.setdefault("ENCRYPTION_KEYS", "1:" + base64.b64encode(bytes(32)).deco
 os.environ.setdefault("DATABASE_URL", "postgresql://localhost/none")
 os.environ.setdefault("REDIS_URL", "redis://localhost/0")
 
-from crm.settings import *  # noqa: E402, F403
+from crm.settings import *  # noqa: F403

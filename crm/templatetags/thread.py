@@ -39,7 +39,7 @@ _TICKS = {
 @register.filter
 def tick(message: Message) -> SafeString:
     """How far a message of ours got: shape first, colour second, and the word for those who hear it."""
-    state, drawing = _TICKS.get(message.status, ("queued", "clock"))
+    state, drawing = _TICKS.get(MessageStatus(message.status), ("queued", "clock"))
     return drawn("crm/inbox/_tick.html", state=state, drawing=drawing, word=str(message.get_status_display()))
 
 

@@ -6,19 +6,20 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, resolve_url
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from crm.models import Conversation
+from tenants.requests import MemberRequest
 
 
 def member_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Send whoever is signed out to sign in. Answers are personal and differ for htmx, so nobody may store them."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.membership is None:
             if request.htmx:
                 return HttpResponseClientRedirect(resolve_url("account_login"))
@@ -31,12 +32,12 @@ def member_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
     return guarded
 
 
-def conversation_or_404(request: HttpRequest, conversation_id: UUID) -> Conversation:
+def conversation_or_404(request: MemberRequest, conversation_id: UUID) -> Conversation:
     """The conversation with its people and places. Raises Http404 when this member may not see it."""
     visible = Conversation.objects.visible_to(request.membership).for_thread()
     return get_object_or_404(visible, pk=conversation_id)
 
 
-def wants_fragment(request: HttpRequest) -> bool:
+def wants_fragment(request: MemberRequest) -> bool:
     """htmx asks for a part of the page; going back in the history asks for all of it."""
     return bool(request.htmx) and not request.htmx.history_restore_request

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -15,11 +15,12 @@ from crm.views.composer import Composer
 from crm.views.page import list_context, thread_context
 from crm.views.telling import changed, told
 from tenants import clock
+from tenants.requests import MemberRequest
 
 
 @member_required
 @require_POST
-def create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def create(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """Send a text."""
     conversation = conversation_or_404(request, conversation_id)
     form = MessageForm(request.POST, conversation=conversation)
@@ -28,7 +29,7 @@ def create(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @member_required
 @require_POST
-def create_from_template(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def create_from_template(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """Send a template, which also opens a closed conversation by our side."""
     conversation = conversation_or_404(request, conversation_id)
     chosen = request.POST.get("template", "")
@@ -40,7 +41,7 @@ def create_from_template(request: HttpRequest, conversation_id: UUID) -> HttpRes
 
 @member_required
 @require_GET
-def show(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def show(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """The composer alone, as the address asks for it (`?template=`, `?write=template`, `?quote=`)."""
     conversation, now = conversation_or_404(request, conversation_id), clock.now()
     asked = composer.asked_for(conversation, request.GET, now=now)
@@ -49,7 +50,7 @@ def show(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @member_required
 @require_POST
-def retry(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+def retry(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """Try a failed message again."""
     message = _message_or_404(request, conversation_id, message_id)
     try:
@@ -61,7 +62,7 @@ def retry(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Http
 
 @member_required
 @require_POST
-def decide(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+def decide(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """Settle a message of which nobody knows whether it arrived: send it again, or leave it as it is."""
     message = _message_or_404(request, conversation_id, message_id)
     resend = request.POST.get("decision") == "resend"
@@ -73,7 +74,7 @@ def decide(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Htt
 
 
 def _sent(
-    request: HttpRequest, conversation: Conversation, form: MessageForm | TemplateMessageForm, shown: Composer
+    request: MemberRequest, conversation: Conversation, form: MessageForm | TemplateMessageForm, shown: Composer
 ) -> HttpResponse:
     if not form.is_valid():
         return _refused(request, conversation, shown)
@@ -96,7 +97,7 @@ def _sent(
     return changed(response, conversation.pk)
 
 
-def _refused(request: HttpRequest, conversation: Conversation, shown: Composer) -> HttpResponse:
+def _refused(request: MemberRequest, conversation: Conversation, shown: Composer) -> HttpResponse:
     now = clock.now()
     context = {"conversation": conversation, "now": now}
     if not wants_fragment(request):
@@ -105,7 +106,7 @@ def _refused(request: HttpRequest, conversation: Conversation, shown: Composer) 
     return render(request, "crm/inbox/_composer.html", context | {"composer": shown}, status=422)
 
 
-def _message_or_404(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Message:
+def _message_or_404(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Message:
     conversation = conversation_or_404(request, conversation_id)
     messages = Message.objects.filter(conversation=conversation).select_related("conversation__number")
     return get_object_or_404(messages, pk=message_id)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -44,7 +45,8 @@ def counters(membership: Membership, filters: Filters, *, now: datetime) -> Coun
         "all": mine,
     }
     # count(*) over a LIMIT stops at the limit; they run in one round trip.
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[Any] = []
     for name, conversations in counted.items():
         sql, parameters = conversations.order_by().values("pk")[:MOST].query.sql_with_params()
         parts.append(f'(SELECT count(*) FROM ({sql}) AS "{name}")')

@@ -5,7 +5,7 @@ A form cannot send DELETE without JavaScript, so `_method=delete` in a POST mean
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -16,11 +16,12 @@ from crm.templatetags.inbox import moment_in_words
 from crm.views.access import conversation_or_404, member_required
 from crm.views.telling import told
 from tenants import clock
+from tenants.requests import MemberRequest
 
 
 @member_required
 @require_http_methods(["POST", "DELETE"])
-def closure(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def closure(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """Close the conversation; taking the closure away opens it again."""
     conversation = conversation_or_404(request, conversation_id)
     if _takes_away(request):
@@ -32,7 +33,7 @@ def closure(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @member_required
 @require_http_methods(["POST", "DELETE"])
-def snooze(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def snooze(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """Put the conversation aside until a moment; taking the snooze away brings it back now."""
     conversation, now = conversation_or_404(request, conversation_id), clock.now()
     if _takes_away(request):
@@ -51,7 +52,7 @@ def snooze(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @member_required
 @require_POST
-def assignment(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def assignment(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """Give the conversation to a colleague, take it oneself, or leave it to nobody."""
     conversation = conversation_or_404(request, conversation_id)
     form = AssignmentForm(request.POST)
@@ -67,7 +68,7 @@ def assignment(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @member_required
 @require_POST
-def transfer(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def transfer(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """Hand the conversation to another queue, and there to somebody or to nobody yet."""
     conversation = conversation_or_404(request, conversation_id)
     form = TransferForm(request.POST)
@@ -82,14 +83,14 @@ def transfer(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @member_required
 @require_POST
-def reading(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def reading(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """Everything in the thread has been seen."""
     conversation = conversation_or_404(request, conversation_id)
     routing.mark_read(conversation=conversation, now=clock.now())
     return told(request, conversation)
 
 
-def _owner_sentence(conversation: Conversation, request: HttpRequest) -> str:
+def _owner_sentence(conversation: Conversation, request: MemberRequest) -> str:
     if conversation.assignee is None:
         return _("Nobody owns it now.")
     if conversation.assignee_id == request.membership.pk:
@@ -97,9 +98,9 @@ def _owner_sentence(conversation: Conversation, request: HttpRequest) -> str:
     return _("%(person)s owns it now.") % {"person": conversation.assignee}
 
 
-def _takes_away(request: HttpRequest) -> bool:
+def _takes_away(request: MemberRequest) -> bool:
     return request.method == "DELETE" or request.POST.get("_method") == "delete"
 
 
 def _first_error(form: AssignmentForm | SnoozeForm | TransferForm) -> str:
-    return next(iter(form.errors.values()))[0]
+    return str(next(iter(form.errors.values()))[0])

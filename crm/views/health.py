@@ -49,7 +49,8 @@ def ready(request: HttpRequest) -> HttpResponse:
     failing = {name: reason for name, check in parts.items() if (reason := _reason(check))}
     status = {"status": "failing", "failing": failing} if failing else {"status": "ok"}
     response = JsonResponse(status, status=503 if failing else 200)
-    response._has_been_logged = True  # type: ignore[attr-defined]  (who asks every second knows; the log need not)
+    # Who asks every second knows; the log need not.
+    response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 

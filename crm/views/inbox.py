@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
@@ -16,19 +16,20 @@ from crm.views.access import member_required, wants_fragment
 from crm.views.filters import Filters
 from crm.views.page import frame_context, list_context, thread_context
 from tenants import clock
+from tenants.requests import MemberRequest
 
 MOST_NAMED = 100
 
 
 @member_required
 @require_GET
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: MemberRequest) -> HttpResponse:
     return redirect("inbox")
 
 
 @member_required
 @require_GET
-def index(request: HttpRequest) -> HttpResponse:
+def index(request: MemberRequest) -> HttpResponse:
     """The list alone; with htmx only the list, or only the rows below a cursor."""
     context = list_context(request, now=clock.now())
     if not wants_fragment(request):
@@ -42,7 +43,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @member_required
 @require_GET
-def changes(request: HttpRequest) -> HttpResponse:
+def changes(request: MemberRequest) -> HttpResponse:
     """What `ids` look like now (without ids: the first page), the counters, and all of the open conversation.
 
     The page puts each part where it has one with the same id; see live.js.
@@ -66,7 +67,7 @@ def changes(request: HttpRequest) -> HttpResponse:
     return render(request, "crm/inbox/_changes.html", context)
 
 
-def _opened(request: HttpRequest, conversation_id: UUID, *, now: datetime) -> dict[str, Any]:
+def _opened(request: MemberRequest, conversation_id: UUID, *, now: datetime) -> dict[str, Any]:
     conversation = Conversation.objects.visible_to(request.membership).for_thread().filter(pk=conversation_id).first()
     if conversation is None:
         return {"lost": conversation_id}
@@ -86,7 +87,7 @@ def _ids(text: str) -> list[UUID]:
     return found
 
 
-def _same_page(request: HttpRequest, filters: Filters) -> str:
+def _same_page(request: MemberRequest, filters: Filters) -> str:
     """The address after the list was narrowed: the open conversation stays open."""
     path = urlsplit(request.htmx.current_url or "").path
     base = path if path.startswith(reverse("inbox")) else reverse("inbox")

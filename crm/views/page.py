@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 
 from crm.forms import colleagues
@@ -12,13 +11,14 @@ from crm.views import composer, listing, log
 from crm.views.counting import counters
 from crm.views.filters import Filters
 from tenants.models import Queue
+from tenants.requests import MemberRequest
 from whatsapp.models import Number
 
 _OTHERS = 10
 _EPISODES = 6
 
 
-def list_context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
+def list_context(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
     """What the list pane shows."""
     filters = Filters.of(request.GET)
     page = listing.page(filters, membership=request.membership, now=now, cursor=request.GET.get("after", ""))
@@ -30,7 +30,7 @@ def list_context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def frame_context(request: HttpRequest, filters: Filters, *, now: datetime) -> dict[str, Any]:
+def frame_context(request: MemberRequest, filters: Filters, *, now: datetime) -> dict[str, Any]:
     """What every part of the inbox needs: the moment, the filters, who looks, and how many wait."""
     return {
         "now": now,
@@ -42,7 +42,7 @@ def frame_context(request: HttpRequest, filters: Filters, *, now: datetime) -> d
     }
 
 
-def thread_context(request: HttpRequest, conversation: Conversation, *, now: datetime) -> dict[str, Any]:
+def thread_context(request: MemberRequest, conversation: Conversation, *, now: datetime) -> dict[str, Any]:
     """What the thread, its head, the composer and the panel show."""
     cursor = request.GET.get("before", "")
     page = log.before(conversation, cursor) if cursor else log.newest(conversation, unread=conversation.unread_count)

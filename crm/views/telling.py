@@ -4,12 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django_htmx.http import trigger_client_event
 
 from crm.models import Conversation
 from crm.views.access import wants_fragment
+from tenants.requests import MemberRequest
 
 _LEVELS = {"ok": messages.SUCCESS, "warn": messages.WARNING, "fail": messages.ERROR}
 
@@ -19,7 +20,7 @@ def changed(response: HttpResponse, conversation_id: UUID) -> HttpResponse:
     return trigger_client_event(response, "conversations-changed", {"conversations": [str(conversation_id)]})
 
 
-def told(request: HttpRequest, conversation: Conversation, sentence: Any = "", *, kind: str = "ok") -> HttpResponse:
+def told(request: MemberRequest, conversation: Conversation, sentence: Any = "", *, kind: str = "ok") -> HttpResponse:
     """The answer to an action on a conversation, with a sentence for the person who did it if there is one to say."""
     if not wants_fragment(request):
         if sentence:

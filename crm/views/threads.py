@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -10,11 +10,12 @@ from crm.views import log
 from crm.views.access import conversation_or_404, member_required, wants_fragment
 from crm.views.page import list_context, thread_context
 from tenants import clock
+from tenants.requests import MemberRequest
 
 
 @member_required
 @require_GET
-def show(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def show(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """The inbox with this conversation open; with htmx the conversation alone. `?before=` shows an older page."""
     conversation = conversation_or_404(request, conversation_id)
     now = clock.now()
@@ -26,7 +27,7 @@ def show(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @member_required
 @require_GET
-def older(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def older(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """The messages above a cursor, in the place of the link that asked for them."""
     conversation = conversation_or_404(request, conversation_id)
     page = log.before(conversation, request.GET.get("before", ""))

@@ -60,13 +60,18 @@ def measure(stage: Stage, options: Options) -> Iterator[Figure]:
 
 
 def _post(stage: Stage, people: list[int], run: str) -> list[float]:
-    requests = [
-        webhooks.signed(
-            webhooks.wrote(person, wamid=f"latency{run}.{i}", number_id=NUMBER, text=f"latency-{run}{i:05d}"),
-            port=stage.port,
+    began = time.time()
+    bodies = [
+        webhooks.wrote(
+            person,
+            wamid=f"latency{run}.{i}",
+            number_id=NUMBER,
+            text=f"latency-{run}{i:05d}",
+            at=began + i / RATE,
         )
         for i, person in enumerate(people)
     ]
+    requests = [webhooks.signed(body, port=stage.port) for body in bodies]
     load = steady(stage.port, requests, rate=RATE)
     time.sleep(LINGER_S)
     return load.due_at

@@ -68,7 +68,8 @@ def browser_page(url: str, *, session: str) -> Iterator[Any]:
         browser = playwright.chromium.launch(args=["--no-sandbox", "--disable-gpu"], **found)
         try:
             context = browser.new_context(viewport={"width": 1440, "height": 900})
-            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": url}])
+            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "domain": "127.0.0.1", "path": "/"}
+            context.add_cookies([cookie])
             page = context.new_page()
             page.goto(url)
             page.wait_for_selector("#rows .list-row")

@@ -27,9 +27,9 @@ def wa_id(person: int) -> str:
     return f"519{person:08d}"
 
 
-def wrote(person: int, *, wamid: str, number_id: str, text: str = SENTENCE) -> bytes:
-    """A customer's text, written this moment."""
-    message = meta.text(text, wamid=f"wamid.{wamid:_<56}", wa_id=wa_id(person), at=int(time.time()))
+def wrote(person: int, *, wamid: str, number_id: str, text: str = SENTENCE, at: float = 0) -> bytes:
+    """A customer's text, written this moment if no other is given."""
+    message = meta.text(text, wamid=f"wamid.{wamid:_<56}", wa_id=wa_id(person), at=int(at or time.time()))
     people = [meta.contact(wa_id(person), f"Cliente {person}")]
     return meta.body(meta.messages(message, number_id=number_id, contacts=people))
 

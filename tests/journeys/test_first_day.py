@@ -58,8 +58,12 @@ def test_a_number_without_queue_is_seen_in_triage_and_moves_when_it_gets_one(run
 def test_another_company_sees_and_sends_only_its_own(running, person):
     other = person("owner@otra.test")
     other.goto("/inbox/?mode=all")
-    running.customer_writes(phone_number_id="100000000000001", **{"from": "51987001004"}, name="Secreta Nuestra", text="x")
-    running.customer_writes(phone_number_id="200000000000001", **{"from": "525587001005"}, name="Clienta Ajena", text="hola")
+    running.customer_writes(
+        phone_number_id="100000000000001", **{"from": "51987001004"}, name="Secreta Nuestra", text="x"
+    )
+    running.customer_writes(
+        phone_number_id="200000000000001", **{"from": "525587001005"}, name="Clienta Ajena", text="hola"
+    )
 
     row = other.locator(".conv", has_text="Clienta Ajena")
     expect(row).to_be_visible()
@@ -69,16 +73,18 @@ def test_another_company_sees_and_sends_only_its_own(running, person):
     box.fill("Buenas tardes")
     box.press("Enter")
     expect(other.locator(".msg--out", has_text="Buenas tardes")).to_have_count(1)
-    expect(other.locator(".msg--out .tick[data-status=delivered], .msg--out .tick[data-status=read]").last).to_be_visible(
-        timeout=30_000
-    )
+    expect(
+        other.locator(".msg--out .tick[data-status=delivered], .msg--out .tick[data-status=read]").last
+    ).to_be_visible(timeout=30_000)
 
     sent = running.ledger(phone_number_id="200000000000001")
     assert {entry["token"] for entry in sent} == {"000009"}
 
 
 def test_reading_and_answering_work_without_javascript(running, person):
-    running.customer_writes(phone_number_id="100000000000001", **{"from": "51987001006"}, name="Nora Sinjs", text="buenas")
+    running.customer_writes(
+        phone_number_id="100000000000001", **{"from": "51987001006"}, name="Nora Sinjs", text="buenas"
+    )
     page = person("ana@demo.test", java_script_enabled=False)
 
     for _ in range(20):

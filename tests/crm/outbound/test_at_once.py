@@ -1,6 +1,7 @@
 """Several dispatchers, reconcilers and merges at the same time, each with a connection of its own."""
 
 import threading
+import time
 
 from django.db import connection, connections
 
@@ -61,6 +62,34 @@ def test_several_dispatchers_at_once_send_each_message_once_and_in_order(committ
         assert mine == [f"{place}-{number}" for number in range(6)]
     with ours.transaction():
         assert set(Message.objects.filter(direction="outbound").values_list("status", "attempt")) == {("accepted", 1)}
+
+
+def test_a_dispatcher_that_comes_while_another_one_claims_does_not_overtake_it(
+    committed, simulator, texts, monkeypatch
+):
+    monkeypatch.setattr(dispatching, "PAGE", 2)
+    real, claiming = dispatching._within_pair_pace, threading.Event()
+
+    def slowly(cursor, page, pair):
+        if not claiming.is_set():
+            claiming.set()
+            time.sleep(0.4)  # claimed, and not committed
+        return real(cursor, page, pair)
+
+    monkeypatch.setattr(dispatching, "_within_pair_pace", slowly)
+    ours = found_company("ours", number_id="100000000000001")
+    rosa = talk(ours)
+    for number in range(6):
+        say(ours, rosa, f"{number}")
+
+    def later() -> int:
+        assert claiming.wait(5)
+        return dispatch(ours)
+
+    acts = [lambda: dispatch(ours), later]
+    at_once(2, lambda: acts.pop()())
+
+    assert texts() == [f"{number}" for number in range(6)]
 
 
 def test_several_reconcilers_at_once_resend_each_message_once(committed, settings):

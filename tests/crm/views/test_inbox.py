@@ -193,7 +193,7 @@ def test_fifty_rows_cost_no_more_queries_than_one(ana, ours, now, django_assert_
         for place in range(60):
             inbound(conversation(ours, f"Waits {place}", now=now))
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(24):
         page = ana.get("/inbox/")
 
     assert len(names(page)) == 50
