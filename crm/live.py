@@ -200,6 +200,7 @@ async def events(audience: Audience) -> AsyncGenerator[bytes, None]:
     audience.rang.set()
     try:
         yield b"retry: 2000\n\n"
+        await asyncio.sleep(COALESCE_SECONDS)  # the subscription asks for a refresh too: one is enough
         while True:
             try:
                 await asyncio.wait_for(audience.rang.wait(), HEARTBEAT_SECONDS)

@@ -29,7 +29,7 @@ def main(url: str, simulator: str) -> None:
         page.locator("a.conv").nth(2).click()
         _shoot(page, "thread-narrow")
         page = _signed_in(browser, url, "supervisor@demo.test")
-        page.goto("/inbox/?mode=all")
+        page.goto("/inbox/?mode=all&q=pinedo")
         page.locator("a.conv", has=page.locator(".win[data-state=closed]")).first.click()
         _shoot(page, "closed-window")
         page = _signed_in(browser, url, "admin@demo.test")

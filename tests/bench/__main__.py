@@ -24,7 +24,7 @@ def main() -> None:
     given = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is stopped then too
     options = Options(conversations=given.conversations, quick=given.quick)
-    about, found = surroundings(), {}
+    about, found = surroundings() + (" A quick run, with less of everything." if given.quick else ""), {}
     with Stage() as stage:
         for name in [given.only] if given.only else NAMES:
             module = import_module(f"tests.bench.{name}")

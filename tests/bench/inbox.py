@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from crm.models import Conversation
+from crm.views.filters import Filters, Mode
 from tenants.models import Membership
 from tests.bench import crowd
 from tests.bench.load import percentile
@@ -20,6 +21,7 @@ from tests.cast import Company, found_company
 
 NUMBER = "900000000000001"
 FEW = 1_000
+FIRST_PAGE = "first page"
 HOLD = 0.03
 # Flat: what grows with the number of conversations would be ten or a hundred times as much.
 FLAT = 1.5
@@ -36,26 +38,26 @@ def measure(stage: Stage, options: Options) -> Iterator[Figure]:
     for what, (latencies, queries) in many_times.items():
         half, late = percentile(latencies, 0.5), percentile(latencies, 0.95)
         growth = half / percentile(few_times[what][0], 0.5)
-        yield Figure(
-            f"{what}, p50 · p95",
-            f"{milliseconds(half)} · {milliseconds(late)}, {queries} queries; {growth:.1f} × that at {FEW:,}",
-            f"≤ {milliseconds(HOLD)} at {many:,}, flat",
-            half <= HOLD and growth <= FLAT,
-        )
+        measured = f"{milliseconds(half)} · {milliseconds(late)}, {queries} queries; {growth:.1f} × that at {FEW:,}"
+        if what.startswith(FIRST_PAGE):
+            hold = f"p50 ≤ {milliseconds(HOLD)} at {many:,}, flat"
+            yield Figure(f"{what}, p50 · p95", measured, hold, half <= HOLD and growth <= FLAT)
+        else:
+            yield Figure(f"{what}, p50 · p95", measured)
 
 
 def _times(company: Company, options: Options) -> dict[str, tuple[list[float], int]]:
     """By what was asked: seconds of each try, and the number of queries."""
-    found = {}
+    found, everything = {}, Filters(mode=Mode.ALL).query
     for name, membership in (("agent", company.ana), ("supervisor", company.supervisor)):
         with company.transaction():
             shown = Conversation.objects.visible_to(membership).order_by("-last_message_at")
             ids = [str(id) for id in shown.values_list("pk", flat=True)[:20]]
         addresses = {
-            f"to answer, {name}": "/inbox/",
-            f"everything, {name}": "/inbox/?view=all",
+            f"{FIRST_PAGE}, to answer, {name}": "/inbox/",
+            f"{FIRST_PAGE}, everything, {name}": f"/inbox/?{everything}",
             f"a thread, {name}": f"/inbox/{ids[0]}/",
-            f"changes of 20, {name}": f"/inbox/changes/?view=all&ids={','.join(ids)}&open={ids[0]}&writes=text",
+            f"changes of 20, {name}": f"/inbox/changes/?{everything}&ids={','.join(ids)}&open={ids[0]}&writes=text",
         }
         client = _client_of(membership)
         for what, address in addresses.items():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from playwright.sync_api import Error as NoBrowser
 
 from crm.models import Conversation
+from crm.views.filters import Filters, Mode
 from tests.bench import crowd, watching, webhooks
 from tests.bench.load import percentile, steady
 from tests.bench.options import Options
@@ -29,7 +30,7 @@ def measure(stage: Stage, options: Options) -> Iterator[Figure]:
     people = [OPEN if i % 20 == 0 else 2 + i % (PEOPLE - 1) for i in range(RATE * seconds)]
     conversations = _conversations(company)
     session = watching.session_of(company.supervisor)
-    address = f"http://127.0.0.1:{stage.port}/inbox/{conversations[OPEN]}/?view=all"
+    address = f"http://127.0.0.1:{stage.port}/inbox/{conversations[OPEN]}/?{Filters(mode=Mode.ALL).query}"
 
     with stage.web(), stage.worker(), stage.beat():
         stream = watching.Stream(port=stage.port, session=session)

@@ -169,6 +169,7 @@ def test_rows_do_not_move_under_the_pointer(person, customer):
     expect(page.locator("#rows .conv__name").first).to_have_text("Segunda Fila")
 
     row(page, "Segunda Fila").hover()
+    page.wait_for_timeout(1100)  # WhatsApp's moments are whole seconds: the next message must be later, not as late
     customer("Primera Fila", "otra vez", phone=first)
     arrived(page, "Primera Fila", "otra vez")
     expect(page.locator("#rows .conv__name").first).to_have_text("Segunda Fila")
