@@ -7,7 +7,6 @@ delivery for up to 7 days (Meta, webhooks: delivery retries).
 
 import asyncio
 import contextlib
-import hashlib
 import hmac
 import logging
 import re
@@ -34,6 +33,8 @@ BODY_TIMEOUT = 20.0
 COMMIT_TIMEOUT = 10.0
 MOST_A_COMMIT = 2000
 ENDPOINT_SECONDS = 5.0
+
+_PURPOSE: str = WebhookEvent._meta.get_field("body").purpose  # type: ignore[union-attr]
 
 _KEY = re.compile(r"[-\w]{1,64}", re.ASCII)  # as Endpoint.key, a slug
 _LATER = [(b"retry-after", b"5")]
@@ -103,7 +104,7 @@ class Writer:
         columns = [
             [provider for provider, _key, _body, _done in page],
             [key for _provider, key, _body, _done in page],
-            [_sealed(body) for _provider, _key, body, _done in page],
+            [seal(body, tenant_id=NO_TENANT, purpose=_PURPOSE) for _provider, _key, body, _done in page],
         ]
         # A connection that was idle may be dead; a fresh one decides. An insert that committed although its answer was
         # lost is written twice: harmless, because merging is idempotent.
@@ -153,10 +154,11 @@ class Intake:
             await _answer(send, 405, headers=[(b"allow", b"GET, POST")])
 
     async def _take(self, scope: Scope, receive: Receive, send: Send, secrets: Secrets, key: str) -> None:
-        body = await _body(scope, receive)
+        headers = dict(scope["headers"])
+        body = await _body(headers, receive)
         if isinstance(body, int):
             await _refuse(send, body, {413: "too_large", 408: "too_slow", 400: "broken_off"}[body])
-        elif not _is_signed(secrets.app_secret, dict(scope["headers"]).get(b"x-hub-signature-256", b""), body):
+        elif not _is_signed(secrets.app_secret, headers.get(b"x-hub-signature-256", b""), body):
             await _refuse(send, 401, "signature")
         elif await self._writer.store(secrets.provider, key, body):
             await _answer(send, 200)
@@ -194,9 +196,9 @@ async def _handshake(scope: Scope, send: Send, secrets: Secrets) -> None:
         await _refuse(send, 403, "handshake")
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes | int:
+async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes | int:
     """The raw body, or the status to refuse it with. Stops reading as soon as it is too large."""
-    length = dict(scope["headers"]).get(b"content-length", b"0")
+    length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length) > LARGEST_BODY:
         return 413
     chunks: list[bytes] = []
@@ -221,7 +223,7 @@ def _is_signed(secret: str, header: bytes, body: bytes) -> bool:
     """HMAC-SHA256 of the bytes as they came, in constant time; without a secret nothing is signed."""
     if not secret or not header.startswith(b"sha256="):
         return False
-    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode()
+    expected = hmac.digest(secret.encode(), body, "sha256").hex().encode()
     return hmac.compare_digest(header[7:], expected)
 
 
@@ -243,10 +245,6 @@ async def _answer(send: Send, status: int, body: bytes = b"", headers: list[tupl
         }
     )
     await send({"type": "http.response.body", "body": body})
-
-
-def _sealed(body: bytes) -> bytes:
-    return seal(body, tenant_id=NO_TENANT, purpose=WebhookEvent._meta.get_field("body").purpose)  # type: ignore[union-attr]
 
 
 def _find_endpoint(key: str) -> Secrets | None:

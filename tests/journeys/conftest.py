@@ -39,7 +39,7 @@ class Running:
         return requests.get(f"{self.simulator}/control/ledger", params=query, timeout=10).json()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running() -> Iterator[Running]:
     """`make run` in a folder of its own, stopped at the end with everything it started."""
     data_dir = Path(tempfile.mkdtemp(prefix="ventana-journey-"))
@@ -92,9 +92,12 @@ def _wait_until_ready(process: subprocess.Popen, url: str, log: Path) -> None:
     pytest.fail(f"Ventana did not get ready:\n{log.read_text()[-4000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium: CHROMIUM, or Debian's. Without one a journey cannot be made, and says so."""
+    """Chromium: CHROMIUM, or Debian's. Without one a journey cannot be made, and says so.
+
+    Closed with the last journey: Playwright's event loop would be in the way of tests with one of their own.
+    """
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
         pytest.fail("Journeys need Chromium: install Debian's package `chromium`, or set CHROMIUM to its path.")
