@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from tenants import clock
 from tenants.context import identity_transaction, system_transaction, tenant_transaction
 from tenants.models import ApiToken, Membership, User
 
@@ -115,6 +116,8 @@ def _membership_by_token(request: HttpRequest) -> Membership | None:
     with tenant_transaction(token.tenant_id):
         membership = Membership.objects.filter(pk=token.membership_id, is_active=True, user__is_active=True)
         found = membership.select_related("tenant", "user").first()
+        if found and token.last_used_on != clock.now().date():
+            ApiToken.objects.filter(pk=token.pk).update(last_used_on=clock.now().date())
     request.by_token = found is not None  # type: ignore[attr-defined]
     return found
 
