@@ -44,10 +44,20 @@ def attach_or_start() -> None:
         atexit.register(release)
     starting = _open(folder / "starting")
     fcntl.flock(starting, fcntl.LOCK_EX)
+    keepers: list[subprocess.Popen] = []
     try:
-        keepers = [_start_keeper(kind) for kind in wanted.values() if not _is_kept(kind(data_dir=folder))]
+        for kind in wanted.values():
+            if not _is_kept(kind(data_dir=folder)):
+                keepers.append(_start_keeper(kind))
         for keeper in keepers:
             _wait_for(keeper)
+    except BaseException:
+        # Asked to stop in the middle: they may not have got as far as being found by `release`.
+        for keeper in keepers:
+            keeper.terminate()
+        for keeper in keepers:
+            keeper.wait()
+        raise
     finally:
         os.close(starting)
     for variable, kind in wanted.items():

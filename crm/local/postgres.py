@@ -1,16 +1,13 @@
 """PostgreSQL in a folder of ours, for this machine only."""
-# ruff: noqa: S603 (the commands are our own)
 
-import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
-from crm.local.processes import CannotStart, owned_by_server_user, unprivileged, working_in
+from crm.local.processes import CannotStart, owned_by_server_user, run_to_the_end, unprivileged, working_in
 from crm.local.secrets import secret
 from crm.local.server import POSTGRES_VERSION, Server, binary, make_private
 
@@ -73,14 +70,7 @@ class Postgres(Server):
             )
 
     def _run(self, command: Sequence[str | Path], *, said: str = "") -> None:
-        result = subprocess.run(
-            [*unprivileged(binary("postgres"), folder=self.data_dir), *command],
-            input=said,
-            text=True,
-            capture_output=True,
-            env={"PATH": os.defpath, "LC_ALL": "C"},
-            check=False,
-        )
+        result = run_to_the_end([*unprivileged(binary("postgres"), folder=self.data_dir), *command], said=said)
         if result.returncode:
             raise CannotStart(f"PostgreSQL could not make its files in {self.folder}: {result.stderr.strip()}")
 

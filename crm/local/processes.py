@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -68,6 +68,29 @@ def working_in(folder: Path, *, name: str) -> list[psutil.Process]:
     return [process for process in found if process.info["name"] == name and process.info["cwd"] == here]
 
 
+def run_to_the_end(command: Sequence[str | Path], *, said: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command that starts others (initdb does), and take all of them along when we are asked to stop meanwhile.
+
+    `said` goes to its standard input. The command sees only PATH and the C locale.
+    """
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        start_new_session=True,
+    )
+    try:
+        output, errors = process.communicate(said)
+    except BaseException:
+        stop(_group_of(process.pid), by=signal.SIGKILL)
+        process.wait()
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
 def stop(processes: Iterable[psutil.Process], *, by: signal.Signals, patience_s: float = 10) -> None:
     """Ask the processes to end with the signal `by`, and kill what is still there after `patience_s`."""
     processes = list(processes)
@@ -110,6 +133,15 @@ def last_lines(log: Path, count: int = 3) -> str:
         return "nothing was logged"
     lines = log.read_text(errors="replace").splitlines()
     return " / ".join(line.strip() for line in lines[-count:]) or "nothing was logged"
+
+
+def _group_of(leader: int) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(OSError):
+            if os.getpgid(process.pid) == leader:
+                found.append(process)
+    return found
 
 
 def _succeeds(command: list[str]) -> bool:

@@ -38,10 +38,11 @@ def test_stops_cleanly_and_starts_again(run, checkout, asked):
         assert living(checkout) == []
 
 
-def test_stops_cleanly_in_the_middle_of_starting(run, checkout):
+@pytest.mark.parametrize("after_s", [0.1, 0.4, 0.8])
+def test_stops_cleanly_in_the_middle_of_starting(run, checkout, after_s):
     running = run()
     running.stdout.readline()
-    time.sleep(0.3)
+    time.sleep(after_s)
     running.terminate()
 
     assert running.wait(timeout=15) == 0
