@@ -6,7 +6,6 @@ old and the new queue travel. Losing a fact loses nothing: a page that reconnect
 """
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import AsyncGenerator, Iterable
@@ -27,6 +26,9 @@ log = logging.getLogger(__name__)
 COALESCE_SECONDS = 0.1
 HEARTBEAT_SECONDS = 15
 REAUTHORISE_SECONDS = 60
+HEALTH_SECONDS = 10
+FIRST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 10
 # More than this at once is cheaper to fetch as “everything on my page” than to name.
 MOST_NAMED = 100
 
@@ -127,66 +129,91 @@ class Audience:
 
 
 class Hub:
-    """One Redis subscription for all the pages of this process; tenants are joined as their first page opens."""
+    """One Redis subscription for all the pages of this process.
+
+    Pages only come and go in `_audiences`; the listener alone speaks to Redis and makes its subscription follow. A page
+    whose channel was just subscribed is told to refresh: whatever was published before is in what it then fetches.
+    """
 
     def __init__(self) -> None:
         self._audiences: dict[str, set[Audience]] = {}
+        self._subscribed: set[str] = set()
         self._listener: asyncio.Task[None] | None = None
-        self._pubsub: Any = None
+        self._changed = asyncio.Event()
 
     @property
     def clients(self) -> int:
         return sum(map(len, self._audiences.values()))
 
     async def join(self, audience: Audience) -> None:
-        name = channel(audience.tenant_id)
-        first = name not in self._audiences
-        self._audiences.setdefault(name, set()).add(audience)
+        self._audiences.setdefault(channel(audience.tenant_id), set()).add(audience)
+        self._changed.set()
         counters.level("live_clients", self.clients)
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen())
-        elif first and self._pubsub is not None:
-            with contextlib.suppress(redis.RedisError):  # the listener subscribes to all again when it is back
-                await self._pubsub.subscribe(name)
 
     async def leave(self, audience: Audience) -> None:
         name = channel(audience.tenant_id)
         members = self._audiences.get(name, set())
         members.discard(audience)
-        counters.level("live_clients", self.clients)
         if not members:
             self._audiences.pop(name, None)
-            if self._pubsub is not None:
-                with contextlib.suppress(redis.RedisError):
-                    await self._pubsub.unsubscribe(name)
+        self._changed.set()
+        counters.level("live_clients", self.clients)
 
     async def _listen(self) -> None:
-        delay = 0.5
+        delay = FIRST_RETRY_SECONDS
         while self._audiences:
             try:
-                client = redis.asyncio.Redis.from_url(settings.REDIS_URL, health_check_interval=10)
-                async with client, client.pubsub() as pubsub:
-                    await pubsub.subscribe(*self._audiences)
-                    self._pubsub = pubsub
-                    self._everyone_refreshes()  # whatever was published while we were away
-                    delay = 0.5
-                    async for message in pubsub.listen():
-                        if message["type"] == "message":
-                            facts = json.loads(message["data"])
-                            for audience in list(self._audiences.get(message["channel"].decode(), ())):
-                                audience.tell(facts)
+                client = redis.asyncio.Redis.from_url(settings.REDIS_URL, health_check_interval=HEALTH_SECONDS)
+                async with client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    async for facts, name in self._facts(pubsub):
+                        delay = FIRST_RETRY_SECONDS
+                        for audience in list(self._audiences.get(name, ())):
+                            audience.tell(facts)
             except (redis.RedisError, OSError):
                 log.warning("live subscription lost")
                 await asyncio.sleep(delay)
-                delay = min(delay * 2, 10)
-            finally:
-                self._pubsub = None
+                delay = min(delay * 2, LONGEST_RETRY_SECONDS)
+            except Exception:
+                # Pages that are open must not go deaf for good because of what nobody foresaw.
+                log.exception("live subscription failed")
+                await asyncio.sleep(LONGEST_RETRY_SECONDS)
 
-    def _everyone_refreshes(self) -> None:
-        for audiences in self._audiences.values():
-            for audience in audiences:
-                audience.overflowed = True
-                audience.rang.set()
+    async def _facts(self, pubsub: Any) -> AsyncGenerator[tuple[list[list[Any]], str], None]:
+        """What is published for the tenants that have pages here, until there are none. Raises when Redis is lost."""
+        reading: asyncio.Task[Any] | None = None
+        try:
+            while self._audiences:
+                self._changed.clear()
+                await self._follow(pubsub)
+                reading = reading or asyncio.create_task(pubsub.get_message(timeout=HEALTH_SECONDS))
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.wait({reading, changed}, return_when=asyncio.FIRST_COMPLETED)
+                changed.cancel()
+                if not reading.done():
+                    continue
+                message, reading = reading.result(), None
+                if message and message["type"] == "message":
+                    yield json.loads(message["data"]), message["channel"].decode()
+        finally:
+            self._subscribed = set()
+            if reading:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+
+    async def _follow(self, pubsub: Any) -> None:
+        """Subscribe to what has pages and to nothing else; the pages of a new channel refresh."""
+        wanted = set(self._audiences)
+        if new := wanted - self._subscribed:
+            await pubsub.subscribe(*new)
+            for name in new:
+                for audience in self._audiences.get(name, ()):
+                    audience.overflowed = True
+                    audience.rang.set()
+        if old := self._subscribed - wanted:
+            await pubsub.unsubscribe(*old)
+        self._subscribed = wanted
 
 
 hub = Hub()

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import redis
 from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 from django.db import connections
@@ -185,7 +186,7 @@ async def open_page(companies: Any, monkeypatch: Any) -> AsyncIterator[Callable]
         pages.append(page)
         if page.status == 200:
             # One refresh for what happened before, and one when the subscription stands.
-            await page.until(lambda: ("refresh", {}) in page.events and hub._pubsub is not None)
+            await page.until(lambda: ("refresh", {}) in page.events and hub._subscribed)
             await asyncio.sleep(live.COALESCE_SECONDS * 2)
             page.text = ""
         return page
@@ -364,11 +365,38 @@ async def test_pages_that_close_leave_nothing_behind(companies, open_page):
     await again.until(lambda: conversation in again.conversations, seconds=2)
 
 
+async def test_no_page_is_deaf_however_pages_come_and_go(companies):
+    """Pages that open while the subscription of another is under way, and while the last of a tenant closes."""
+    hub = live.Hub()
+    client = redis.Redis.from_url(django_settings.REDIS_URL)
+    for _ in range(50):
+        first, second = audience(everything=True), audience(everything=True)
+        await hub.join(first)
+        await asyncio.sleep(0)  # the listener has begun and is not done
+        await hub.join(second)
+        third = Audience(ANA, first.tenant_id, True, frozenset())
+        await hub.leave(first)
+        await hub.join(third)
+        pages = [second, third]
+        async with asyncio.timeout(5):
+            while not {live.channel(page.tenant_id) for page in pages} <= hub._subscribed:
+                await asyncio.sleep(0.001)
+        for page in pages:
+            page.take()
+            client.publish(live.channel(page.tenant_id), json.dumps([Change(ROSA, (SALES,), ()).as_fact()]))
+        async with asyncio.timeout(5):
+            for page in pages:
+                await page.rang.wait()
+                await hub.leave(page)
+    await asyncio.wait_for(hub._listener, 15)
+    assert hub.clients == 0
+
+
 async def test_a_subscription_that_breaks_comes_back_with_a_refresh(companies, open_page):
     ours, _theirs = companies
     page = await open_page(ours.ana)
 
-    await live.hub._pubsub.connection.disconnect()
+    redis.Redis.from_url(django_settings.REDIS_URL).client_kill_filter(_type="pubsub")
 
     await page.until(lambda: ("refresh", {}) in page.events, seconds=5)
     conversation = await sync_to_async(a_customer_writes)()

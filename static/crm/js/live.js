@@ -4,7 +4,7 @@
   const inbox = document.getElementById("inbox");
   if (!inbox) return;
 
-  const COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000;
+  const COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000, GIVE_UP = 15_000;
   const byId = (id) => document.getElementById(id);
   const list = () => byId("rows");
   const process = (node) => window.htmx?.process(node);
@@ -26,7 +26,10 @@
     const open = byId("conversation")?.dataset.open;
     if (open) parameters.set("open", open);
     if (composer) parameters.set("writes", composer.dataset.writes);
-    const response = await fetch(`${inbox.dataset.changes}?${parameters}`, { headers: { "HX-Request": "true" } });
+    const response = await fetch(`${inbox.dataset.changes}?${parameters}`, {
+      headers: { "HX-Request": "true" },
+      signal: AbortSignal.timeout(GIVE_UP), // an answer that never comes must not be the last one asked for
+    });
     if (response.headers.has("HX-Redirect")) return location.assign(response.headers.get("HX-Redirect"));
     if (!response.ok) throw new Error(String(response.status));
     const answer = new DOMParser().parseFromString(await response.text(), "text/html");
