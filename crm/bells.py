@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 
 from tenants import counters
 from tenants.context import system_transaction, tenant_transaction
+from whatsapp.retention import keep_webhooks
 
 log = logging.getLogger(__name__)
 
@@ -168,27 +169,20 @@ def wake() -> int:
     return len(found)
 
 
-_FORGET = """
-DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} WHERE {condition} LIMIT 5000)
+_FORGET_STATUSES = """
+DELETE FROM crm_unmatchedstatus WHERE ctid IN (
+    SELECT ctid FROM crm_unmatchedstatus WHERE received_at < statement_timestamp() - interval '8 days' LIMIT 5000)
 """
 
 
 @shared_task(name="crm.bells.forget")
 def forget() -> dict[str, int]:
-    """Drop what is past its time: merged webhooks after the retention, statuses of messages that are not ours."""
-    conditions = {
-        "whatsapp_webhookevent": (
-            f"state = 'done' AND received_at < statement_timestamp() - interval '{int(settings.WEBHOOK_RETENTION_DAYS)} days'"
-        ),
-        "crm_unmatchedstatus": "received_at < statement_timestamp() - interval '8 days'",
-    }
-    dropped = {}
-    for table, condition in conditions.items():
-        dropped[table] = 0
-        while True:
-            with system_transaction(), connection.cursor() as cursor:
-                cursor.execute(_FORGET.format(table=table, condition=condition))
-                dropped[table] += cursor.rowcount
-                if cursor.rowcount < 5000:
-                    break
-    return dropped
+    """Drop what is past its time: days of merged webhooks, statuses of messages that are not ours."""
+    made, dropped = keep_webhooks(days=settings.WEBHOOK_RETENTION_DAYS)
+    statuses = 0
+    while True:
+        with system_transaction(), connection.cursor() as cursor:
+            cursor.execute(_FORGET_STATUSES)
+            statuses += cursor.rowcount
+            if cursor.rowcount < 5000:
+                return {"days_made": made, "days_dropped": dropped, "statuses": statuses}

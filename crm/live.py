@@ -93,12 +93,11 @@ class Audience:
     @classmethod
     def of(cls, membership: Membership) -> "Audience":
         """Read the member's queues; needs the tenant's transaction."""
-        queues = membership.queue_members.values_list("queue_id", flat=True)
         return cls(
             membership_id=membership.pk,
             tenant_id=membership.tenant_id,
             sees_everything=membership.sees_everything,
-            queue_ids=frozenset(map(str, queues)),
+            queue_ids=frozenset(map(str, membership.queue_ids)),
         )
 
     def may_know(self, fact: list[Any]) -> bool:

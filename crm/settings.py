@@ -64,6 +64,9 @@ INSTALLED_APPS = [
     "pgtrigger",
 ]
 
+# Who did it is written beside the rows that changed; reading changes none, and pays nothing for it.
+PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,8 +1,10 @@
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -153,6 +155,11 @@ class Membership(TenantModel):
     def sees_everything(self) -> bool:
         """Supervisors and up see every queue; agents see their own queues and what is assigned to them."""
         return self.role != Role.AGENT
+
+    @cached_property
+    def queue_ids(self) -> tuple[UUID, ...]:
+        """The queues this member answers, asked once for this object; needs the tenant's transaction."""
+        return tuple(self.queue_members.values_list("queue_id", flat=True))
 
     @property
     def administers(self) -> bool:

@@ -53,7 +53,7 @@ UPDATE whatsapp_webhookevent e
 SET state = f.state, processed_at = statement_timestamp(), tenant_id = f.tenant_id, reason = f.reason,
     unrouted_number_ids = CASE WHEN f.unrouted = '' THEN '{}' ELSE string_to_array(f.unrouted, ' ') END
 FROM unnest(%s::bigint[], %s::text[], %s::uuid[], %s::text[], %s::text[]) AS f (id, state, tenant_id, reason, unrouted)
-WHERE e.id = f.id
+WHERE e.id = f.id AND e.received_at BETWEEN %s AND %s
 """
 _POSTPONE = """
 UPDATE whatsapp_webhookevent
@@ -152,7 +152,9 @@ def _merge_stored(cursor: Any, stored: Sequence[Stored]) -> Merged:
         deliveries.append((one, Delivery(one.provider, happenings, one.received_at)))
     merged = merge(delivery for _, delivery in deliveries)
     finished += [_finished(one, delivery, merged) for one, delivery in deliveries]
-    cursor.execute(_FINISH, [list(column) for column in zip(*finished, strict=True)])
+    # The moments say which days' parts of the table are concerned.
+    moments = [one.received_at for one in stored]
+    cursor.execute(_FINISH, [*map(list, zip(*finished, strict=True)), min(moments), max(moments)])
     _alert_unrouted(finished)
     transaction.on_commit(lambda: _announce(merged))
     return merged

@@ -1,5 +1,7 @@
 """`{% icon "chat" %}`: one drawing of the kit's sprite, which the browser fetches once."""
 
+from functools import cache
+
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html
@@ -9,6 +11,7 @@ register = template.Library()
 
 
 @register.simple_tag
+@cache
 def icon(name: str, modifier: str = "", *, label: str = "") -> SafeString:
     """The drawing `name`; `modifier` is a class such as `icon--sm`. Without `label` it is decoration, hidden from readers."""
     classes = f"icon {modifier}" if modifier else "icon"

@@ -15,7 +15,7 @@ from crm.views.filters import Filters, Mode
 from tenants.models import Membership
 from whatsapp.window import SOON
 
-PAGE = 50
+PAGE = 30  # twice what a tall screen shows; the next ones come while one scrolls
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 

@@ -114,7 +114,7 @@ def test_every_fenced_table_is_enabled_forced_and_has_its_policies():
             """
             SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
                    ARRAY(SELECT polname::text FROM pg_policy WHERE polrelid = c.oid)
-            FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+            FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
             """
         )
     }

@@ -57,14 +57,15 @@ def rows() -> dict[str, list[Any]]:
     """Every row of every table with its version: any write shows."""
     with system_transaction(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename ~ '^(crm|whatsapp|tenants)_'"
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+            " AND NOT relispartition AND relname ~ '^(crm|whatsapp|tenants)_'"
         )
         tables = sorted(
             name for (name,) in cursor.fetchall() if not name.endswith("event") or name.startswith("whatsapp")
         )
         versions = {}
         for table in tables:
-            cursor.execute(f"SELECT xmin::text, ctid::text FROM {table} ORDER BY ctid")
+            cursor.execute(f"SELECT tableoid, xmin::text, ctid::text FROM {table} ORDER BY tableoid, ctid")
             versions[table] = cursor.fetchall()
         return versions
 
