@@ -19,6 +19,10 @@ def main() -> None:
             local.attach_or_start()
         except local.CannotStart as refusal:
             sys.exit(str(refusal))
+    else:
+        # The settings want addresses; nobody opens these.
+        os.environ.setdefault("DATABASE_URL", "postgresql://nobody@localhost/none")
+        os.environ.setdefault("REDIS_URL", "redis://localhost/0")
 
     from django.core.management import execute_from_command_line
 

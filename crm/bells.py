@@ -39,6 +39,11 @@ def ring_dispatch(tenant_id: UUID, number_id: UUID) -> None:
     transaction.on_commit(lambda: _ring(dispatch, str(tenant_id), str(number_id)))
 
 
+def ring_media() -> None:
+    """Say, once the present transaction commits, that files may be due."""
+    transaction.on_commit(lambda: _ring(media))
+
+
 class Ringer:
     """Rings from a thread of its own: nobody waits for Redis, and what was rung again meanwhile is rung once.
 
@@ -140,6 +145,14 @@ def sweep() -> None:
         _ring(drain)
     for tenant_id, number_id in due:
         _ring(dispatch, str(tenant_id), str(number_id))
+
+
+@shared_task(name="crm.bells.media")
+def media() -> int:
+    """Fetch and hand over the files that are due."""
+    from crm import media as files
+
+    return files.work()
 
 
 @shared_task(name="crm.bells.reconcile")

@@ -10,6 +10,9 @@ from whatsapp.errors import Reason
 EMPTY, TOO_LONG, PAUSED, INACTIVE, NO_ADDRESS = "empty", "too_long", "paused", "inactive", "no_address"
 UNKNOWN_TEMPLATE, INCOMPLETE_TEMPLATE, UNREADABLE = "unknown_template", "incomplete_template", "unreadable"
 NOT_FAILED, NOT_UNKNOWN = "not_failed", "not_unknown"
+CAPTION_TOO_LONG, NO_FILES = "caption_too_long", "no_files"
+FILE_GONE, FILE_TOO_LARGE, FILE_UNREACHABLE = "file_gone", "file_too_large", "file_unreachable"
+FILE_FORBIDDEN, FILE_REFUSED, FILE_UNREADABLE = "file_forbidden", "file_refused", "file_unreadable"
 
 _SENTENCES: dict[str, Any] = {
     Reason.WINDOW_CLOSED: _("More than 24 hours have passed since the customer wrote. Send a template."),
@@ -46,6 +49,14 @@ _SENTENCES: dict[str, Any] = {
     UNKNOWN_TEMPLATE: _("This template is not approved for this number."),
     INCOMPLETE_TEMPLATE: _("Fill in every variable, without line breaks, tabs or more than four spaces in a row."),
     UNREADABLE: _("The message contains characters that cannot be sent."),
+    CAPTION_TOO_LONG: _("WhatsApp takes at most 1,024 characters with a file. Shorten the text."),
+    NO_FILES: _("This number cannot send this kind of file."),
+    FILE_GONE: _("WhatsApp no longer has this file; it keeps files for 7 days. Ask the customer to send it again."),
+    FILE_TOO_LARGE: _("The file is larger than we keep."),
+    FILE_UNREACHABLE: _("The file could not be fetched so far."),
+    FILE_FORBIDDEN: _("The file's address is not one that may be opened."),
+    FILE_REFUSED: _("WhatsApp did not hand over the file. An administrator has to check the number's token."),
+    FILE_UNREADABLE: _("The file is damaged or not what its name says. Send it in another format."),
     NOT_FAILED: _("Only a message that was not sent can be tried again."),
     NOT_UNKNOWN: _("This has been decided already."),
 }

@@ -51,6 +51,50 @@ class MessageForm(forms.Form):
         }
 
 
+class FilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """One or several files; each is checked as one is."""
+
+    widget = FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        given = data if isinstance(data, list | tuple) and data else [data or None]
+        return [super(FilesField, self).clean(each, initial) for each in given]
+
+
+class FilesForm(forms.Form):
+    """Files, and the words that go with the first. `voice` marks a recording, `shrink` lets a large video be made smaller."""
+
+    MOST_FILES = 10
+
+    client_id = forms.UUIDField()
+    quoted = forms.ModelChoiceField(Message.objects.none(), required=False)
+    uploads = FilesField(
+        error_messages={"required": _("Choose a file."), "empty": _("This file is empty.")}, allow_empty_file=False
+    )
+    text = MessageText(strip=True, required=False, max_length=Text.MAX_LENGTH)
+    voice = forms.BooleanField(required=False)
+    shrink = forms.BooleanField(required=False)
+
+    def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["quoted"].queryset = Message.objects.filter(conversation=conversation)  # type: ignore[attr-defined]
+
+    def clean_uploads(self) -> list[Any]:
+        files = self.cleaned_data["uploads"]
+        if len(files) > self.MOST_FILES:
+            raise forms.ValidationError(_("Send at most 10 files at a time."))
+        return files
+
+    @property
+    def quoted_id(self) -> str:
+        quoted = self.cleaned_data["quoted"]
+        return (quoted.provider_message_id or "") if quoted else ""
+
+
 class TemplateMessageForm(forms.Form):
     """An approved template with its variables; each has a field `var_<name>`."""
 

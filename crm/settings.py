@@ -162,6 +162,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "crm.bells.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "reconcile": {"task": "crm.bells.reconcile", "schedule": 15.0, "options": {"expires": 15}},
+    "media": {"task": "crm.bells.media", "schedule": 5.0, "options": {"expires": 5}},
     "wake-snoozed": {"task": "crm.bells.wake", "schedule": 30.0, "options": {"expires": 30}},
     "watch-numbers": {"task": "whatsapp.tasks.watch_numbers", "schedule": 300.0, "options": {"expires": 300}},
     "sync-numbers": {"task": "whatsapp.tasks.sync_connections", "schedule": 3600.0, "options": {"expires": 600}},
@@ -237,8 +238,36 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = None if LOCAL else BASE_DIR / "staticfiles"  # a local machine serves them from where they are
 WHITENOISE_USE_FINDERS = LOCAL
 WHITENOISE_MAX_AGE = 0 if LOCAL else 60
+# Customers' files: private, reached through `crm.views.files` alone. A bucket, or a folder of this machine.
+MEDIA_BUCKET = env.str("MEDIA_BUCKET", default="")
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(Path(env.str("DATA_DIR", default=str(BASE_DIR / ".local"))) / "media"))
+MEDIA_MAX_BYTES = env.int("MEDIA_MAX_BYTES", default=100 * 1024 * 1024)
+# The hosts that get a number's token with the request for a file (Cloud API, "Media": lookaside.fbsbx.com).
+MEDIA_HOSTS = env.list("MEDIA_HOSTS", default=[".fbsbx.com", ".fbcdn.net", ".whatsapp.net"])
+# A file that is being uploaded is kept on disk, not in memory.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "media": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": MEDIA_BUCKET,
+            "endpoint_url": env.str("MEDIA_ENDPOINT_URL", default="") or None,
+            "region_name": env.str("MEDIA_REGION", default="") or None,
+            "access_key": env.str("MEDIA_ACCESS_KEY", default="") or None,
+            "secret_key": env.str("MEDIA_SECRET_KEY", default="") or None,
+            "default_acl": "private",
+            "querystring_auth": True,
+            "file_overwrite": False,
+        },
+    }
+    if MEDIA_BUCKET
+    else {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if LOCAL
@@ -298,7 +327,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
+        "img-src": ["'self'", "data:", "blob:"],  # blob: a photo that is being sent
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
         "media-src": ["'self'", "blob:"],

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from crm.views import composing, handling, inbox, threads
+from crm.views import composing, files, handling, inbox, threads
 
 urlpatterns = [
     path("", inbox.home, name="home"),
@@ -22,6 +22,10 @@ urlpatterns = [
         composing.decide,
         name="message-outcome",
     ),
+    path("conversations/<uuid:conversation_id>/files/", files.create, name="file-messages"),
+    path("files/<uuid:attachment_id>/", files.show, name="file"),
+    path("files/<uuid:attachment_id>/thumbnail/", files.thumbnail, name="file-thumbnail"),
+    path("files/<uuid:attachment_id>/retry/", files.retry, name="file-retry"),
     path("conversations/<uuid:conversation_id>/composer/", composing.show, name="composer"),
     path("conversations/<uuid:conversation_id>/closure/", handling.closure, name="closure"),
     path("conversations/<uuid:conversation_id>/snooze/", handling.snooze, name="snooze"),

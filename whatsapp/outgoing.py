@@ -72,7 +72,52 @@ class Reaction(Outgoing):
         return self.emoji
 
 
-KINDS: dict[str, type[Outgoing]] = {kind.type: kind for kind in (Text, Template, Reaction)}
+@dataclass(frozen=True, slots=True)
+class Media(Outgoing):
+    """A file. `media_id` is the provider's and is filled in once the file has been handed over; see `crm.media`."""
+
+    media_id: str = ""
+    caption: str = ""
+    filename: str = ""
+    HAS_CAPTION: ClassVar[bool] = True
+
+    @property
+    def text_shown(self) -> str:
+        return self.caption
+
+
+@dataclass(frozen=True, slots=True)
+class Image(Media):
+    type: ClassVar[str] = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Video(Media):
+    type: ClassVar[str] = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class Audio(Media):
+    """A sound file, or a voice note (`is_voice`), which WhatsApp shows with its waveform."""
+
+    type: ClassVar[str] = "audio"
+    is_voice: bool = False
+    HAS_CAPTION: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document(Media):
+    type: ClassVar[str] = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class Sticker(Media):
+    type: ClassVar[str] = "sticker"
+    HAS_CAPTION: ClassVar[bool] = False
+
+
+MEDIA: dict[str, type[Media]] = {kind.type: kind for kind in (Image, Video, Audio, Document, Sticker)}
+KINDS: dict[str, type[Outgoing]] = {Text.type: Text, Template.type: Template, Reaction.type: Reaction, **MEDIA}
 
 
 class UnknownContent(ValueError):

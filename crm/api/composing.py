@@ -1,8 +1,11 @@
 """Reading a message to send: JSON in, the closed vocabulary of `whatsapp.outgoing` out. The rules are `crm.outbound`'s."""
 
+import mimetypes
 from collections.abc import Mapping
 from itertools import zip_longest
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -12,9 +15,10 @@ from uuid_utils.compat import uuid7
 
 from crm.api.fields import JSONObject
 from crm.api.references import as_uuid
+from crm.media.outgoing import NewFile, content_of
 from crm.models import Conversation, Message
 from whatsapp.models import Template as StoredTemplate
-from whatsapp.outgoing import Outgoing, Reaction, Template, Text
+from whatsapp.outgoing import MEDIA, Outgoing, Reaction, Template, Text
 
 _TEXT_SCHEMA = {
     "oneOf": [
@@ -106,13 +110,34 @@ class ReactionInput(serializers.Serializer):
     emoji = serializers.CharField(max_length=32, allow_blank=True, help_text="Empty: take ours away.")
 
 
-class MessageInput(serializers.Serializer):
-    """`type` names the one of `text`, `template` and `reaction` that must be there."""
+class FileInput(serializers.Serializer):
+    """A file at a public https address: fetched by us, then handed to WhatsApp; the message waits for it."""
 
-    type = serializers.ChoiceField(choices=[Text.type, Template.type, Reaction.type])
+    link = serializers.URLField(max_length=2000, help_text="https, to a public address.")
+    filename = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    caption = serializers.CharField(max_length=1024, required=False, allow_blank=True, help_text="Not with audio.")
+    voice = serializers.BooleanField(default=False, help_text="Audio only: show it as a voice message.")
+
+    default_error_messages = {"https": _("Give an address that begins with https://.")}
+
+    def validate_link(self, link: str) -> str:
+        if not link.lower().startswith("https://"):
+            self.fail("https")
+        return link
+
+
+class MessageInput(serializers.Serializer):
+    """`type` names the one object that must be there: `text`, `template`, `reaction`, or the file's kind."""
+
+    type = serializers.ChoiceField(choices=[Text.type, Template.type, Reaction.type, *MEDIA])
     text = TextInput(required=False)
     template = TemplateInput(required=False)
     reaction = ReactionInput(required=False)
+    image = FileInput(required=False)
+    video = FileInput(required=False)
+    audio = FileInput(required=False)
+    document = FileInput(required=False)
+    sticker = FileInput(required=False)
     client_id = serializers.UUIDField(
         default=uuid7, help_text="Yours, one a message: sending the same again returns the message that is there."
     )
@@ -133,8 +158,10 @@ class MessageInput(serializers.Serializer):
         """The arguments of `outbound.compose` that come from the caller. Raises NotFound for what is not in there."""
         given = self.validated_data
         quoted = given.get("quoted_message_id", "")
+        said = given[given["type"]]
         return {
-            "content": _content(conversation, given["type"], given[given["type"]]),
+            "content": _content(conversation, given["type"], said),
+            "file": _file(said) if given["type"] in MEDIA else None,
             "client_id": given["client_id"],
             "quoted_message_id": provider_id(conversation, quoted) if quoted else "",
         }
@@ -146,7 +173,22 @@ def _content(conversation: Conversation, type: str, given: dict[str, Any]) -> Ou
         return Template(name=given["name"], language=given["language"], components=components)
     if type == Reaction.type:
         return Reaction(target_id=provider_id(conversation, given["message_id"]), emoji=given["emoji"])
+    if type in MEDIA:
+        filename = given.get("filename") or PurePosixPath(urlsplit(given["link"]).path).name
+        return content_of(
+            MEDIA[type], filename=filename[:200], caption=given.get("caption", ""), is_voice=given["voice"]
+        )
     return Text(**given)
+
+
+def _file(given: dict[str, Any]) -> NewFile:
+    filename = given.get("filename") or PurePosixPath(urlsplit(given["link"]).path).name
+    return NewFile(
+        mime_type=mimetypes.guess_type(filename)[0] or "",
+        filename=filename[:200],
+        source_url=given["link"],
+        is_voice=given["voice"],
+    )
 
 
 def provider_id(conversation: Conversation, wanted: str) -> str:

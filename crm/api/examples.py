@@ -50,6 +50,7 @@ _MESSAGE = {
     "type": "text",
     "text": "Your order A-1042 is on its way.",
     "payload": {"body": "Your order A-1042 is on its way.", "preview_url": True},
+    "file": None,
     "quoted_message_id": "",
     "status": "delivered",
     "provider_message_id": "wamid.HBgLNTE5MDA1NTUwMTQVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA",
@@ -135,5 +136,12 @@ TEXT = _request(
 TEMPLATE_MESSAGE = _request(
     "A template",
     {"type": "template", "template": {"name": "order_ready", "language": "es", "variables": ["Rosa", "A-1042"]}},
+)
+FILE = _request(
+    "A document",
+    {
+        "type": "document",
+        "document": {"link": "https://example.com/boleta.pdf", "filename": "boleta.pdf", "caption": "Su boleta"},
+    },
 )
 REACTION = _request("A reaction", {"type": "reaction", "reaction": {"message_id": _MESSAGE["id"], "emoji": "👍"}})

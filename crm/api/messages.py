@@ -3,8 +3,12 @@
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +21,7 @@ from crm.api.errors import ASKING, READING, READING_ONE, Refused
 from crm.api.pagination import LastSaidFirst
 from crm.api.resource import Resource
 from crm.api.serializers import MessageSerializer
+from crm.media import serving
 from crm.models import Conversation, Message, Source
 
 _CONVERSATION_ID = OpenApiParameter("conversation_id", UUID, OpenApiParameter.PATH)
@@ -24,7 +29,7 @@ _CONVERSATION_ID = OpenApiParameter("conversation_id", UUID, OpenApiParameter.PA
 
 @extend_schema(tags=["messages"])
 class MessageResource(Resource):
-    queryset = Message.objects.select_related("author__user")
+    queryset = Message.objects.select_related("author__user").prefetch_related("attachments")
     serializer_class = MessageSerializer
 
 
@@ -37,6 +42,25 @@ class Messages(mixins.RetrieveModelMixin, MessageResource):
     def get_queryset(self) -> Any:
         visible = Conversation.objects.visible_to(caller(self.request))
         return super().get_queryset().filter(conversation__in=visible)
+
+    @extend_schema(
+        summary="Download the file of a message",
+        description="In ranges, if asked for. 404 until the file is there: `file.state` tells.",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY} | READING_ONE,
+    )
+    @action(detail=True, methods=["get"])
+    def file(self, request: Request, pk: str) -> Any:
+        attachment = self.get_object().attachments.first()
+        if attachment is None or not attachment.stored_as:
+            raise NotFound(_("The message has no file, or it is not there yet."))
+        return serving.respond(
+            request._request,
+            stored_as=attachment.stored_as,
+            size=attachment.size or 0,
+            mime_type=attachment.mime_type,
+            filename=attachment.filename or "file",
+            download=True,
+        )
 
 
 class Thread(mixins.ListModelMixin, MessageResource):
@@ -65,7 +89,7 @@ class Thread(mixins.ListModelMixin, MessageResource):
         parameters=[_CONVERSATION_ID],
         request=MessageInput,
         responses={200: MessageSerializer, 201: MessageSerializer} | ASKING,
-        examples=[examples.TEXT, examples.TEMPLATE_MESSAGE, examples.REACTION, examples.MESSAGE],
+        examples=[examples.TEXT, examples.TEMPLATE_MESSAGE, examples.REACTION, examples.FILE, examples.MESSAGE],
     )
     def create(self, request: Request, conversation_id: str) -> Response:
         conversation = self._conversation()

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from crm.api.fields import JSONObject, Moment, Phone
-from crm.models import Contact, Conversation, Identity, Message
+from crm.models import Attachment, Contact, Conversation, Identity, Message
 from tenants.models import Membership, Queue
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Number, Template
@@ -198,12 +198,23 @@ class CostSerializer(serializers.Serializer):
     category = serializers.CharField(source="pricing_category")
 
 
+class FileSerializer(Shape):
+    """The file of a message. Its content is at `/api/v1/messages/{id}/file/` once `state` is `there`."""
+
+    filename = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Attachment
+        fields = ["mime_type", "filename", "size", "state", "failure", "width", "height", "seconds", "is_voice"]
+
+
 class MessageSerializer(Shape):
     """One message, in or out."""
 
     payload = JSONObject(read_only=True, help_text="The content in full; its keys depend on `type`.")
     text = serializers.CharField(read_only=True, help_text="What lists show of it.")
     author = MemberSerializer(read_only=True, allow_null=True)
+    file = serializers.SerializerMethodField()
     error = serializers.SerializerMethodField()
     cost = serializers.SerializerMethodField()
 
@@ -219,6 +230,7 @@ class MessageSerializer(Shape):
             "type",
             "text",
             "payload",
+            "file",
             "quoted_message_id",
             "status",
             "provider_message_id",
@@ -230,6 +242,11 @@ class MessageSerializer(Shape):
             "error",
             "cost",
         ]
+
+    @extend_schema_field(FileSerializer(allow_null=True))
+    def get_file(self, message: Message) -> dict[str, Any] | None:
+        attachment = next(iter(message.attachments.all()), None)
+        return FileSerializer(attachment).data if attachment else None
 
     @extend_schema_field(MessageErrorSerializer(allow_null=True))
     def get_error(self, message: Message) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection
 from uuid_utils.compat import uuid7
 
-from crm import live
+from crm import bells, live
 from crm.inbound import conversations, notices, people, reactions, relinking, statuses
 from crm.inbound.directory import Line, find_lines, mark_seen
 from crm.inbound.entries import Entry, entries
@@ -176,6 +176,7 @@ def _insert_attachments(cursor: Any, arrivals: list[conversations.Arrival]) -> N
                 [media.animated for _, media in files],
             ],
         )
+        bells.ring_media()
 
 
 _AUDIENCES = "SELECT id, queue_id, assignee_id FROM crm_conversation WHERE id = ANY(%s)"

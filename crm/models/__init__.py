@@ -1,7 +1,7 @@
+from crm.models.attachments import Attachment, FileState
 from crm.models.contacts import Contact, Identity, IdentityKind
 from crm.models.conversations import Activity, ActivityKind, Conversation, ConversationStatus, Episode
 from crm.models.messages import (
-    Attachment,
     Direction,
     Message,
     MessageStatus,
@@ -20,6 +20,7 @@ __all__ = [
     "ConversationStatus",
     "Direction",
     "Episode",
+    "FileState",
     "Identity",
     "IdentityKind",
     "Message",

@@ -160,32 +160,6 @@ class Reaction(TenantModel):
         return self.target_message_id
 
 
-class Attachment(TenantModel):
-    """A file of a message, as the provider described it. Fetching it is a queue of its own."""
-
-    message = TenantForeignKey(Message, on_delete=models.CASCADE, related_name="attachments")
-    media_id = models.CharField(max_length=200, blank=True, default="")
-    mime_type = models.CharField(max_length=120, blank=True, default="")
-    sha256 = models.CharField(max_length=88, blank=True, default="")
-    filename = EncryptedTextField(default="")
-    is_voice = models.BooleanField(default=False)
-    is_animated = models.BooleanField(default=False)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        verbose_name = _("attachment")
-        verbose_name_plural = _("attachments")
-        base_manager_name = "objects"
-        constraints = [
-            models.UniqueConstraint(fields=["message"], name="crm_attachment_message_key"),
-            Fence(name="crm_attachment_fence", referenced=False),
-            TenantReference("message", name="crm_attachment_message_fk"),
-        ]
-
-    def __str__(self) -> str:
-        return self.mime_type
-
-
 class UnmatchedStatus(TenantModel):
     """A status that came before we knew its message id: the webhook can beat the answer to our own request."""
 

@@ -12,16 +12,20 @@ from uuid_utils.compat import uuid7
 
 from crm import bells, live
 from crm.explanations import (
+    CAPTION_TOO_LONG,
     EMPTY,
     INACTIVE,
     INCOMPLETE_TEMPLATE,
     NO_ADDRESS,
+    NO_FILES,
     TOO_LONG,
     UNKNOWN_TEMPLATE,
     UNREADABLE,
     sentence,
 )
+from crm.media.outgoing import NewFile
 from crm.models import (
+    Attachment,
     Conversation,
     ConversationStatus,
     Direction,
@@ -38,7 +42,7 @@ from whatsapp.capabilities import CAPABILITIES
 from whatsapp.errors import Reason
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.models import TemplateStatus
-from whatsapp.outgoing import Outgoing, Template, Text
+from whatsapp.outgoing import Media, Outgoing, Template, Text
 from whatsapp.outgoing import Reaction as ReactionContent
 
 _PRIORITY = {Source.SEQUENCE: Priority.SEQUENCE}
@@ -74,11 +78,13 @@ def compose(
     author: Membership | None = None,
     quoted_message_id: str = "",
     priority: Priority | None = None,
+    file: NewFile | None = None,
 ) -> Message:
     """Queue a message to the contact; sending happens after commit.
 
     The same `client_id` in the same conversation returns the message that is already there, also when two requests
     race. Raises CannotSend with a reason a person can read (window closed, opted out, template not approved, …).
+    `file` belongs to content that is Media; the message goes once the file has been handed over.
     """
     with transaction.atomic():
         if existing := Message.objects.filter(conversation=conversation, client_id=client_id).first():
@@ -99,7 +105,7 @@ def compose(
             quoted_message_id=quoted_message_id,
             sent_at=now,
             status=MessageStatus.QUEUED,
-            next_attempt_at=now,
+            next_attempt_at=None if file else now,
             template_category=content.category.lower() if isinstance(content, Template) else "",
             priority=_PRIORITY.get(source, Priority.PERSON) if priority is None else priority,
         )
@@ -107,8 +113,11 @@ def compose(
         stored = Message.objects.get(conversation=conversation, client_id=client_id)
         if stored.pk != inserted[0].pk:
             return stored  # the other click of a double click was first
-        # Due by the database's clock: this machine's may run ahead of it.
-        Message.objects.filter(pk=stored.pk).update(next_attempt_at=Now())
+        if file:
+            _attach(stored, file)
+        else:
+            # Due by the database's clock: this machine's may run ahead of it.
+            Message.objects.filter(pk=stored.pk).update(next_attempt_at=Now())
         if isinstance(content, ReactionContent):
             _react(conversation, content, now)
         else:
@@ -119,6 +128,20 @@ def compose(
         )
         bells.ring_dispatch(conversation.tenant_id, conversation.number_id)
         return stored
+
+
+def _attach(message: Message, file: NewFile) -> None:
+    Attachment.objects.create(
+        tenant_id=message.tenant_id,
+        message=message,
+        mime_type=file.mime_type,
+        filename=file.filename,
+        source_url=file.source_url or None,
+        stored_as=file.stored_as,
+        size=file.size,
+        is_voice=file.is_voice,
+    )
+    bells.ring_media()
 
 
 def check(*, conversation: Conversation, content: Outgoing, now: datetime) -> None:
@@ -138,6 +161,11 @@ def _checked(conversation: Conversation, content: Outgoing, now: datetime) -> Ou
             raise CannotSend(EMPTY)
         if len(content.body) > capabilities.max_text_length:
             raise CannotSend(TOO_LONG)
+    if isinstance(content, Media):
+        if content.type not in capabilities.media:
+            raise CannotSend(NO_FILES)
+        if len(content.caption) > capabilities.max_caption_length:
+            raise CannotSend(CAPTION_TOO_LONG)
     if isinstance(content, Template):
         content = _checked_template(conversation, content)
     elif capabilities.has_window and not conversation.window(now).can_send_free_form:

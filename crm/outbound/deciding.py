@@ -7,10 +7,11 @@ from django.db.models.functions import Now
 
 from crm import bells, live
 from crm.explanations import NOT_FAILED, NOT_UNKNOWN
-from crm.models import Message, MessageStatus, Source
+from crm.media.outgoing import NewFile
+from crm.models import Attachment, FileState, Message, MessageStatus, Source
 from crm.outbound.composing import CannotSend, check, compose
 from tenants.models import Membership
-from whatsapp.outgoing import from_payload
+from whatsapp.outgoing import Media, from_payload
 
 
 def retry(*, message: Message, actor: Membership | None, now: datetime) -> Message:
@@ -22,6 +23,7 @@ def retry(*, message: Message, actor: Membership | None, now: datetime) -> Messa
     if message.status != MessageStatus.FAILED:
         raise CannotSend(NOT_FAILED)
     content = from_payload(message.type, message.payload)
+    attachment = Attachment.objects.filter(message=message).first() if isinstance(content, Media) else None
     if message.provider_message_id:
         return compose(
             conversation=message.conversation,
@@ -31,17 +33,23 @@ def retry(*, message: Message, actor: Membership | None, now: datetime) -> Messa
             now=now,
             author=actor,
             quoted_message_id=message.quoted_message_id,
+            file=NewFile.of(attachment) if attachment else None,
         )
     check(conversation=message.conversation, content=content, now=now)
     changed = Message.objects.filter(pk=message.pk, status=MessageStatus.FAILED).update(
         status=MessageStatus.QUEUED,
-        next_attempt_at=Now(),
+        next_attempt_at=None if attachment else Now(),
         failed_at=None,
         error_reason="",
         error_code=None,
         error_detail="",
     )
     if changed:
+        if attachment:  # handed over anew: what the provider had of it may be gone, or be what it could not take
+            Attachment.objects.filter(pk=attachment.pk).update(
+                state=FileState.WAITING, attempts=0, failure="", media_id="", next_attempt_at=Now()
+            )
+            bells.ring_media()
         _go_on(message)
     message.refresh_from_db()
     return message

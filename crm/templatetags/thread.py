@@ -8,11 +8,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from crm.explanations import sentence
-from crm.models import Activity, ActivityKind, Attachment, Episode, Message, MessageStatus
+from crm.models import Activity, ActivityKind, Attachment, Episode, FileState, Message, MessageStatus, Source
 from crm.templatetags.drawing import drawn
 from crm.templatetags.inbox import moment_in_words, span
 from crm.views.log import Bubble
 from whatsapp import phones
+from whatsapp.outgoing import KINDS
 
 register = template.Library()
 
@@ -82,6 +83,12 @@ def preview(message: Message) -> str:
 
 
 @register.filter
+def can_retry(message: Message) -> bool:
+    """Whether it is something that we can say again."""
+    return message.type in KINDS and message.type != "reaction" and message.source != Source.PHONE
+
+
+@register.filter
 def failure(message: Message) -> str:
     """Why it did not go out, in plain words."""
     return str(sentence(message.error_reason))
@@ -113,6 +120,40 @@ def file_kind(item: Bubble) -> str:
 def file_name(item: Bubble) -> str:
     """The sender's name of the file, else what kind of file it is."""
     return (item.attachment.filename if item.attachment else "") or kind_name(file_kind(item))
+
+
+_LOOKS = {"image": "image", "video": "video", "audio": "audio", "sticker": "sticker"}
+_PLAYED = frozenset({"audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "video/mp4", "video/webm"})
+
+
+@register.filter
+def file_look(item: Bubble) -> str:
+    """How a file is shown: as picture, sticker, video or sound; as a `file` to download; `failed`; or `coming`."""
+    attachment = item.attachment
+    if attachment is None:
+        return "coming"
+    if not attachment.stored_as:
+        return "failed" if attachment.state == FileState.FAILED else "coming"
+    look = _LOOKS.get(item.message.type, "file")
+    family, _slash, _rest = attachment.mime_type.partition("/")
+    bare = attachment.mime_type.partition(";")[0].strip().lower()
+    if look in ("image", "sticker"):
+        return look if family == "image" and (attachment.thumbnail or bare in _DRAWN) else "file"
+    return look if look in ("video", "audio") and bare in _PLAYED else "file"
+
+
+_DRAWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+
+
+@register.filter
+def file_failure(attachment: Attachment) -> str:
+    return str(sentence(attachment.failure))
+
+
+@register.filter
+def minutes(seconds: int) -> str:
+    """“0:34”."""
+    return f"{seconds // 60}:{seconds % 60:02}"
 
 
 @register.filter

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, resolve_url
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
@@ -15,18 +15,19 @@ from crm.models import Conversation
 from tenants.requests import MemberRequest
 
 
-def member_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def member_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Send whoever is signed out to sign in. Answers are personal and differ for htmx, so nobody may store them."""
 
     @wraps(view)
-    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.membership is None:
             if request.htmx:
                 return HttpResponseClientRedirect(resolve_url("account_login"))
             return redirect_to_login(request.get_full_path())
         response = view(request, *args, **kwargs)
         patch_vary_headers(response, ["HX-Request"])
-        patch_cache_control(response, private=True, no_store=True)
+        if not response.has_header("Cache-Control"):  # a file says by itself who may keep it
+            patch_cache_control(response, private=True, no_store=True)
         return response
 
     return guarded

@@ -34,6 +34,15 @@ class Composer:
         return "forced" if self.forced else self.kind
 
     @property
+    def takes_files(self) -> bool:
+        return bool(CAPABILITIES[self.conversation.number.provider].media)
+
+    @property
+    def most_video(self) -> int:
+        """Bytes; what is larger is made smaller first."""
+        return CAPABILITIES[self.conversation.number.provider].media["video"].max_bytes
+
+    @property
     def values(self) -> dict[str, str]:
         return self.form.values if isinstance(self.form, TemplateMessageForm) else {}
 

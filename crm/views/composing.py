@@ -3,13 +3,14 @@
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from crm import outbound
 from crm.forms import MessageForm, TemplateMessageForm
 from crm.models import Conversation, Message, Source
-from crm.views import composer, log
+from crm.views import composer, files, log
 from crm.views.access import conversation_or_404, member_required, wants_fragment
 from crm.views.composer import Composer
 from crm.views.page import list_context, thread_context
@@ -20,8 +21,10 @@ from tenants.requests import MemberRequest
 
 @member_required
 @require_POST
-def create(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
-    """Send a text."""
+def create(request: MemberRequest, conversation_id: UUID) -> HttpResponseBase:
+    """Send a text, or files with it: without JavaScript both come here."""
+    if request.FILES:
+        return files.create(request, conversation_id)
     conversation = conversation_or_404(request, conversation_id)
     form = MessageForm(request.POST, conversation=conversation)
     return _sent(request, conversation, form, composer.for_text(conversation, form))

@@ -70,7 +70,7 @@ def before(conversation: Conversation, cursor: str) -> Log:
 
 def bubble(message: Message) -> Bubble:
     """One message alone, as an answer to the form that made or changed it."""
-    return _bubbles(message.conversation, [message])[0]
+    return bubbles(message.conversation, [message])[0]
 
 
 def _log(conversation: Conversation, *, before: tuple[datetime, UUID] | None, unread: int) -> Log:
@@ -87,13 +87,14 @@ def _log(conversation: Conversation, *, before: tuple[datetime, UUID] | None, un
         activities = activities.filter(at__gte=messages[0].sent_at)
     lines = list(activities.order_by("-at")[:_MOST_ACTIVITIES])
     log = Log(older=_write(messages[0]) if has_older else "")
-    log.items = _with_lines(_by_time(_bubbles(conversation, messages), lines), unread=unread)
+    log.items = _with_lines(_by_time(bubbles(conversation, messages), lines), unread=unread)
     if before and log.items and timezone.localdate(before[0]) == _last_day(log.items):
         log.continues = _last_day(log.items)
     return log
 
 
-def _bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]:
+def bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]:
+    """These messages of one conversation, oldest first, with all that their bubbles show."""
     ids = {message.provider_message_id for message in messages if message.provider_message_id}
     quotes = {message.quoted_message_id for message in messages if message.quoted_message_id}
     reactions: dict[str, list[Reaction]] = {}

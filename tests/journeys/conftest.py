@@ -117,7 +117,9 @@ def person(browser: Browser, running: Running) -> Iterator[Any]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def sign_in(email: str, *, width: int = 1440, height: int = 900, **options: Any) -> Page:
+    def sign_in(
+        email: str, *, width: int = 1440, height: int = 900, expects_refusals: bool = False, **options: Any
+    ) -> Page:
         context = browser.new_context(
             base_url=running.url, locale="es-PE", timezone_id="America/Lima",
             viewport={"width": width, "height": height}, **options,
@@ -125,9 +127,13 @@ def person(browser: Browser, running: Running) -> Iterator[Any]:
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on(
-            "console", lambda said: complaints.append(f"{said.text} {said.location}") if said.type == "error" else None
-        )
+
+        def hear(said: Any) -> None:
+            is_refusal = expects_refusals and "status of 422" in said.text  # which the page shows to the person
+            if said.type == "error" and not is_refusal:
+                complaints.append(f"{said.text} {said.location}")
+
+        page.on("console", hear)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto("/accounts/login/")
         page.fill("[name=login]", email)

@@ -126,4 +126,5 @@ class Number(TenantModel):
             token=self.token or settings.WHATSAPP_ACCESS_TOKEN,
             api_url=settings.GRAPH_API_URL,
             api_version=settings.GRAPH_API_VERSION,
+            media_hosts=tuple(settings.MEDIA_HOSTS),
         )

@@ -22,7 +22,7 @@ No exception, log record or repr ever holds a token, a phone number or what was 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from whatsapp.capabilities import Capabilities
 from whatsapp.errors import Reason
@@ -43,6 +43,7 @@ class Account:
     token: str = field(default="", repr=False)
     api_url: str = "https://graph.facebook.com"
     api_version: str = "v25.0"
+    media_hosts: tuple[str, ...] = ()  # hosts, or domains with a dot in front, that get the token with a file's request
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,15 @@ class RemoteTemplate:
     rejected_reason: str = ""
     parameter_format: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedMedia:
+    """A file that was written: size in bytes, hex SHA-256 of what came, and its type as the provider names it."""
+
+    size: int
+    sha256: str
+    mime_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +186,14 @@ class Provider(Protocol):
 
     def mark_read(self, account: Account, *, message_id: str, typing: bool = False) -> None:
         """Show the person that we have read up to this message, and that somebody is typing."""
+        ...
+
+    def fetch_media(self, account: Account, *, media_id: str, into: IO[bytes], max_bytes: int) -> FetchedMedia:
+        """Write a customer's file into `into`. Raises CannotFetch; its detail is `gone` when the provider has it no more."""
+        ...
+
+    def upload_media(self, account: Account, *, file: IO[bytes], mime_type: str, filename: str) -> str:
+        """Hand over a file that a message will name; returns its id. Raises as `send` does; a new try doubles nothing."""
         ...
 
     def fetch_templates(self, account: Account) -> Iterator[RemoteTemplate]:

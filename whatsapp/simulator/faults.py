@@ -22,6 +22,9 @@ DEFAULTS: dict[str, Any] = {
     "webhook_hold": False,  # keep webhooks until this is false again
     "webhook_delay_s": 0.0,
     "batch": 1,  # up to so many updates of a number in one POST
+    # files that customers sent
+    "media_fail": 0.0,  # share of downloads that break: an error, a cut in the middle, or other bytes than announced
+    "media_gone": False,  # Meta no longer has them
     # rules
     "window": "failed",  # closed 24-hour window: "failed" later | "refused" at once | "off"
     "throughput": 80,  # messages a second and number; 0 or null = no limit

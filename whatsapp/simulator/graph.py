@@ -1,9 +1,12 @@
 """The Graph API's doors for messages and media. Any version `vNN.0` is served alike."""
 
 import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from . import management, sending
@@ -11,6 +14,8 @@ from .errors import GraphError
 from .faults import between, digits
 from .media import Media, parts_of
 from .meta_http import NODE, chosen, form_or_json, graph, parse, token_of, world_of
+from .numbers import Number
+from .world import World
 
 
 @graph
@@ -39,7 +44,7 @@ async def send(request: Request) -> Response:
 async def upload_media(request: Request) -> Response:
     world = world_of(request)
     number = world.numbers.get_or_register(request.path_params["node"])
-    world.numbers.authorize(number=number, token=token_of(request))
+    _authorize(world, number, token_of(request))
     parts = parts_of(await request.body(), request.headers.get("content-type", ""))
     if "file" not in parts or "messaging_product" not in parts:
         raise GraphError(100, "The parameters messaging_product and file are required.")
@@ -75,7 +80,11 @@ async def get_node(request: Request) -> Response:
         return JSONResponse(chosen(account, fields))
     if found := world.templates.find_by_id(node):
         return JSONResponse(chosen(found[1], fields))
+    if number := world.numbers.get(request.query_params.get("phone_number_id", "")):
+        _authorize(world, number, token)
     media = world.media.get(node)
+    if faults_of_media(world, request)["media_gone"]:
+        raise GraphError(100, f"Unsupported get request. Object with ID '{node}' does not exist", subcode=33)
     base_url = f"{request.url.scheme}://{request.url.netloc}"
     return JSONResponse(
         {
@@ -122,7 +131,27 @@ async def download(request: Request) -> Response:
         return Response("Not Found", 404)
     if not token_of(request):
         return Response(status_code=401)
+    if random.random() < faults_of_media(world_of(request), request)["media_fail"]:  # noqa: S311
+        broken = random.choice(["error", "cut", "other"])  # noqa: S311
+        if broken == "error":
+            return Response("Service Unavailable", 503)
+        if broken == "cut":
+            return StreamingResponse(_cut(media.content), headers={"content-length": str(len(media.content))})
+        return Response(media.content[::-1], media_type=media.mime_type)
     return Response(media.content, media_type=media.mime_type)
+
+
+def faults_of_media(world: World, request: Request) -> Mapping[str, Any]:
+    return world.faults.resolve(number_id=request.query_params.get("phone_number_id", ""))
+
+
+def _authorize(world: World, number: Number, token: str) -> None:
+    expected = world.faults.resolve(number_id=number.id, known=number.known)["token"]
+    world.numbers.authorize(number=number, token=token, expected=expected)
+
+
+async def _cut(content: bytes) -> AsyncIterator[bytes]:
+    yield content[: len(content) // 2]
 
 
 sending_route = Route(f"{NODE}/messages", send, methods=["POST"])

@@ -128,6 +128,8 @@
     else sendTemplate(form);
   });
 
+  document.addEventListener("files-sent", (event) => empty(event.detail.form));
+
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     if (!event.target.matches("form[data-composer] textarea")) return;

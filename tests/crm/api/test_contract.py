@@ -27,6 +27,7 @@ ADDRESSES = {
     "conversations/{conversation}/snooze/": {"POST"},
     "conversations/{conversation}/read/": {"POST"},
     "messages/{message}/": {"GET"},
+    "messages/{message}/file/": {"GET"},
     "contacts/": {"GET", "POST"},
     "contacts/{contact}/": {"GET", "PATCH"},
     "numbers/": {"GET"},
@@ -112,7 +113,23 @@ def test_every_address_is_documented_and_nothing_else_is(documented):
 
 _WORDS = st.sampled_from(
     [
-        *("type", "text", "template", "reaction", "name", "language", "components", "parameters", "variables", "body"),
+        *(
+            "type",
+            "text",
+            "template",
+            "reaction",
+            "image",
+            "document",
+            "link",
+            "caption",
+            "voice",
+            "name",
+            "language",
+            "components",
+            "parameters",
+            "variables",
+            "body",
+        ),
         *("preview_url", "message_id", "emoji", "client_id", "quoted_message_id", "number", "contact", "phone"),
         *("assignee", "queue", "until", "labels", "attributes", "timezone", "email", "password", "code", "tenant"),
         *("me", "nobody", "es", "order_ready", "Ventas", "100000000000001", "+51900555014", "2030-01-01T00:00:00Z"),
@@ -128,7 +145,7 @@ _BODIES = (
     st.fixed_dictionaries(
         {},
         optional={
-            "type": st.sampled_from(["text", "template", "reaction"]) | _VALUES,
+            "type": st.sampled_from(["text", "template", "reaction", "image", "audio"]) | _VALUES,
             "text": _VALUES,
             "template": st.fixed_dictionaries(
                 {"name": st.just("order_ready"), "language": st.just("es")},
@@ -222,7 +239,12 @@ def test_every_operation_says_what_it_does_shows_an_example_and_names_its_errors
             assert method == "delete" or "example" in json.dumps(operation), where
 
 
-@pytest.mark.parametrize("address", [address for address, methods in ADDRESSES.items() if "GET" in methods])
+_BYTES = "messages/{message}/file/"
+
+
+@pytest.mark.parametrize(
+    "address", [address for address, methods in ADDRESSES.items() if "GET" in methods and address != _BYTES]
+)
 def test_answers_are_as_described(api, ours, keys, documented, address):
     answer = api(ours.owner).get(ROOT + address.format(**keys)).json()
 

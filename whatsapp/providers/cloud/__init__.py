@@ -1,12 +1,21 @@
 """WhatsApp by Meta's Cloud API."""
 
 from collections.abc import Iterator, Mapping
+from typing import IO
 
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.events import Happening, Person
 from whatsapp.outgoing import Outgoing, Recipient
-from whatsapp.providers.base import Accepted, Account, OutcomeUnknown, RemoteNumber, RemoteTemplate, TokenFacts
-from whatsapp.providers.cloud import payloads, records, webhook
+from whatsapp.providers.base import (
+    Accepted,
+    Account,
+    FetchedMedia,
+    OutcomeUnknown,
+    RemoteNumber,
+    RemoteTemplate,
+    TokenFacts,
+)
+from whatsapp.providers.cloud import files, payloads, records, webhook
 from whatsapp.providers.cloud.client import Graph
 
 _HELD = frozenset({"held_for_quality_assessment", "paused"})
@@ -37,6 +46,12 @@ class Cloud:
     def mark_read(self, account: Account, *, message_id: str, typing: bool = False) -> None:
         body = payloads.read_receipt(message_id=message_id, typing=typing)
         self.graph.post(account, account.number_id, "messages", body=body)
+
+    def fetch_media(self, account: Account, *, media_id: str, into: IO[bytes], max_bytes: int) -> FetchedMedia:
+        return files.fetch(self.graph, account, media_id=media_id, into=into, max_bytes=max_bytes)
+
+    def upload_media(self, account: Account, *, file: IO[bytes], mime_type: str, filename: str) -> str:
+        return files.upload(self.graph, account, file=file, mime_type=mime_type, filename=filename)
 
     def fetch_templates(self, account: Account) -> Iterator[RemoteTemplate]:
         pages = self.graph.pages(account, account.business_id, "message_templates", fields=records.TEMPLATE_FIELDS)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import requests
@@ -28,6 +28,8 @@ CONNECT_TIMEOUT = 5.0
 SILENCE_TIMEOUT = 20.0
 TOTAL_TIMEOUT = 30.0
 """Seconds. A socket can only time silence, so the total is checked between reads; their sum is below a sender's lease."""
+
+UPLOAD_TIMEOUT = 240.0
 
 POOL_SIZE = 128
 _MOST_BYTES = 16 * 1024 * 1024
@@ -56,6 +58,13 @@ class Graph:
     def post(self, account: Account, *parts: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._call("POST", path(account, *parts), token=account.token, body=body)
 
+    def upload(
+        self, account: Account, *parts: str, fields: dict[str, str], file: tuple[str, IO[bytes], str]
+    ) -> dict[str, Any]:
+        """Send a file as a form; `file` is (its name, its content, its type)."""
+        url = path(account, *parts)
+        return self._call("POST", url, token=account.token, form=fields, files={"file": file}, seconds=UPLOAD_TIMEOUT)
+
     def pages(self, account: Account, *parts: str, **parameters: str) -> Iterator[dict[str, Any]]:
         """The items of a list, over all its pages.
 
@@ -82,17 +91,22 @@ class Graph:
         token: str,
         parameters: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
+        form: dict[str, str] | None = None,
+        files: dict[str, tuple[str, IO[bytes], str]] | None = None,
+        seconds: float | None = None,
     ) -> dict[str, Any]:
         if not _is_header_safe(token):
             raise Refused(reason=Reason.AUTH, detail="The number has no usable access token")
         failure: ProviderError
-        deadline = time.monotonic() + TOTAL_TIMEOUT
+        deadline = time.monotonic() + (seconds or TOTAL_TIMEOUT)
         try:
             response = self._open_session().request(
                 method,
                 url,
                 params=parameters,
                 json=body,
+                data=form,
+                files=files,
                 auth=_Bearer(token),
                 timeout=(CONNECT_TIMEOUT, SILENCE_TIMEOUT),
                 allow_redirects=False,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from whatsapp.errors import Reason
-from whatsapp.outgoing import Outgoing, Reaction, Recipient, Template, Text
+from whatsapp.outgoing import MEDIA, Audio, Document, Media, Outgoing, Reaction, Recipient, Template, Text
 from whatsapp.providers.base import Refused
 
 MAX_REFERENCE_LENGTH = 512
@@ -69,8 +69,22 @@ def _reaction(content: Reaction) -> dict[str, Any]:
     return {"message_id": content.target_id, "emoji": content.emoji}
 
 
+def _media(content: Media) -> dict[str, Any]:
+    if not content.media_id:
+        raise Refused(reason=Reason.MEDIA, detail="The file was not handed over")
+    body: dict[str, Any] = {"id": content.media_id}
+    if content.HAS_CAPTION and content.caption:
+        body["caption"] = content.caption
+    if isinstance(content, Document) and content.filename:
+        body["filename"] = content.filename
+    if isinstance(content, Audio) and content.is_voice:
+        body["voice"] = True
+    return body
+
+
 _BODIES: dict[str, Callable[[Any], dict[str, Any]]] = {
     Text.type: _text,
     Template.type: _template,
     Reaction.type: _reaction,
+    **dict.fromkeys(MEDIA, _media),
 }
