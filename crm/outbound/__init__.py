@@ -9,10 +9,21 @@ A message row is its own outbox. No transaction or lock is held across a request
 written under the attempt it belongs to, so a late one cannot overwrite a newer one.
 """
 
+from crm.outbound.batching import Draft, compose_many
 from crm.outbound.composing import CannotSend, compose
 from crm.outbound.deciding import decide_unknown, retry
 from crm.outbound.dispatching import dispatch
 from crm.outbound.reconciling import reconcile
 from crm.outbound.settling import settle
 
-__all__ = ["CannotSend", "compose", "decide_unknown", "dispatch", "reconcile", "retry", "settle"]
+__all__ = [
+    "CannotSend",
+    "Draft",
+    "compose",
+    "compose_many",
+    "decide_unknown",
+    "dispatch",
+    "reconcile",
+    "retry",
+    "settle",
+]

@@ -26,6 +26,7 @@ from crm.explanations import (
 from crm.media.outgoing import NewFile
 from crm.models import (
     Attachment,
+    Contact,
     Conversation,
     ConversationStatus,
     Direction,
@@ -89,7 +90,7 @@ def compose(
     with transaction.atomic():
         if existing := Message.objects.filter(conversation=conversation, client_id=client_id).first():
             return existing
-        content = _checked(conversation, content, now)
+        content = checked(conversation, content, now)
         message = Message(
             id=uuid7(),
             tenant_id=conversation.tenant_id,
@@ -146,10 +147,26 @@ def _attach(message: Message, file: NewFile) -> None:
 
 def check(*, conversation: Conversation, content: Outgoing, now: datetime) -> None:
     """Whether `compose` would take this now. Raises CannotSend as it would."""
-    _checked(conversation, content, now)
+    checked(conversation, content, now)
 
 
-def _checked(conversation: Conversation, content: Outgoing, now: datetime) -> Outgoing:
+class Lookups:
+    """What the rules ask the database for; a batch asks once for all of it."""
+
+    def template(self, waba_id: str, name: str, language: str) -> StoredTemplate | None:
+        """The approved template of this name and language."""
+        approved = StoredTemplate.objects.filter(status=TemplateStatus.APPROVED)
+        return approved.filter(waba_id=waba_id, name=name, language=language).first()
+
+    def has_user_id(self, contact: Contact) -> bool:
+        return contact.identities.filter(kind=IdentityKind.BSUID).exists()
+
+
+_ASK = Lookups()
+
+
+def checked(conversation: Conversation, content: Outgoing, now: datetime, lookups: Lookups = _ASK) -> Outgoing:
+    """The content as it may go out, a template with its category and filled preview. Raises CannotSend."""
     number = conversation.number
     capabilities = CAPABILITIES[number.provider]
     if not number.is_active:
@@ -167,21 +184,18 @@ def _checked(conversation: Conversation, content: Outgoing, now: datetime) -> Ou
         if len(content.caption) > capabilities.max_caption_length:
             raise CannotSend(CAPTION_TOO_LONG)
     if isinstance(content, Template):
-        content = _checked_template(conversation, content)
+        content = _checked_template(conversation, content, lookups)
     elif capabilities.has_window and not conversation.window(now).can_send_free_form:
         raise CannotSend(Reason.WINDOW_CLOSED)
-    if not _has_address(conversation, by_user_id=capabilities.sends_to_user_ids):
+    if not conversation.contact.phone and not (
+        capabilities.sends_to_user_ids and lookups.has_user_id(conversation.contact)
+    ):
         raise CannotSend(NO_ADDRESS)
     return content
 
 
-def _checked_template(conversation: Conversation, content: Template) -> Template:
-    stored = StoredTemplate.objects.filter(
-        waba_id=conversation.number.waba_id,
-        name=content.name,
-        language=content.language,
-        status=TemplateStatus.APPROVED,
-    ).first()
+def _checked_template(conversation: Conversation, content: Template, lookups: Lookups) -> Template:
+    stored = lookups.template(conversation.number.waba_id, content.name, content.language)
     if stored is None:
         raise CannotSend(UNKNOWN_TEMPLATE)
     if stored.category == "MARKETING" and conversation.contact.marketing_stopped:
@@ -198,13 +212,6 @@ def _checked_template(conversation: Conversation, content: Template) -> Template
         raise CannotSend(INCOMPLETE_TEMPLATE)
     preview = stored.filled(dict(zip(stored.variables, given, strict=True)))
     return replace(content, category=stored.category, preview=preview)
-
-
-def _has_address(conversation: Conversation, *, by_user_id: bool) -> bool:
-    contact = conversation.contact
-    if contact.phone:
-        return True
-    return by_user_id and contact.identities.filter(kind=IdentityKind.BSUID).exists()
 
 
 def _move_conversation(

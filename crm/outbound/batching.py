@@ -1,0 +1,124 @@
+"""Putting many messages into the outbox at once: the rules of `compose`, and a handful of statements for all of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from crm import bells, live
+from crm.models import Contact, Conversation, Identity, IdentityKind, Message, Priority, Source
+from crm.outbound.composing import CannotSend, Lookups, checked
+from tenants.context import current_tenant_id
+from whatsapp.models import Template as StoredTemplate
+from whatsapp.models import TemplateStatus
+from whatsapp.outgoing import Outgoing, Template
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One message to be; the conversation comes with its contact and number. The `client_id` makes it one message."""
+
+    conversation: Conversation
+    content: Outgoing
+    client_id: UUID
+
+
+# What is there already stays as it is: the same draft twice, also by two workers at once, is one message.
+_INSERT = """
+INSERT INTO crm_message (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload, client_id,
+    quoted_message_id, sent_at, status, next_attempt_at, error_reason, error_detail, priority, attempt, resent,
+    template_category, pricing_category, pricing_type, cost_currency)
+SELECT m.id, %s, m.conversation_id, m.number_id, 'outbound', %s, m.type, m.text, m.payload, m.client_id,
+       '', %s, 'queued', statement_timestamp(), '', '', %s, 0, false, m.category, '', '', ''
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::text[])
+     AS m (id, conversation_id, number_id, type, text, payload, client_id, category)
+ON CONFLICT (conversation_id, client_id) DO NOTHING
+RETURNING id
+"""
+_STORED = "SELECT client_id, id FROM crm_message WHERE (conversation_id, client_id) IN (SELECT * FROM unnest(%s::uuid[], %s::uuid[]))"
+# Locked by id, as every other writer of many conversations does. Nobody's waiting ends by what no person wrote.
+_MOVE = """
+WITH locked AS (SELECT id FROM crm_conversation WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
+UPDATE crm_conversation c SET last_message_id = m.id, last_message_at = %s
+FROM unnest(%s::uuid[], %s::uuid[]) AS m (id, conversation_id) JOIN locked ON locked.id = m.conversation_id
+WHERE c.id = m.conversation_id AND (c.last_message_at IS NULL OR c.last_message_at <= %s)
+"""
+
+
+def compose_many(
+    drafts: Sequence[Draft], *, source: Source, now: datetime, priority: Priority = Priority.SEQUENCE
+) -> dict[UUID, UUID | CannotSend]:
+    """Queue messages of one tenant, in its transaction; by client id the message's id, or why it may not go out.
+
+    At most one draft a conversation. Running it again gives the same messages; sending happens after commit.
+    """
+    tenant_id, results = current_tenant_id(), dict[UUID, UUID | CannotSend]()
+    lookups = _Gathered(drafts)
+    ready: list[tuple[Draft, Outgoing, UUID]] = []
+    for draft in drafts:
+        try:
+            ready.append((draft, checked(draft.conversation, draft.content, now, lookups), uuid7()))
+        except CannotSend as refusal:
+            results[draft.client_id] = refusal
+    if not ready:
+        return results
+    text, payload = Message._meta.get_field("text"), Message._meta.get_field("payload")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            [
+                tenant_id,
+                source.value,
+                now,
+                priority.value,
+                [id for _, _, id in ready],
+                [draft.conversation.pk for draft, _, _ in ready],
+                [draft.conversation.number_id for draft, _, _ in ready],
+                [content.type for _, content, _ in ready],
+                [bytes(text.sealed(content.text_shown, tenant_id=tenant_id)) for _, content, _ in ready],  # type: ignore[union-attr]
+                [bytes(payload.sealed(content.as_payload(), tenant_id=tenant_id)) for _, content, _ in ready],  # type: ignore[union-attr]
+                [draft.client_id for draft, _, _ in ready],
+                [content.category.lower() if isinstance(content, Template) else "" for _, content, _ in ready],
+            ],
+        )
+        inserted = {row[0] for row in cursor.fetchall()}
+        results |= {draft.client_id: id for draft, _, id in ready if id in inserted}
+        there = [draft for draft, _, id in ready if id not in inserted]
+        if there:
+            cursor.execute(_STORED, [[draft.conversation.pk for draft in there], [draft.client_id for draft in there]])
+            results |= dict(cursor.fetchall())
+        moved = [(id, draft.conversation.pk) for draft, _, id in ready if id in inserted]
+        if moved:
+            conversation_ids = [conversation_id for _, conversation_id in moved]
+            cursor.execute(_MOVE, [conversation_ids, now, [id for id, _ in moved], conversation_ids, now])
+    _announce(tenant_id, [draft.conversation for draft, _, id in ready if id in inserted])
+    return results
+
+
+def _announce(tenant_id: UUID, conversations: Iterable[Conversation]) -> None:
+    conversations = list(conversations)
+    live.publish(tenant_id, [live.Change(each.pk, (each.queue_id,), (each.assignee_id,)) for each in conversations])
+    for number_id in {each.number_id for each in conversations}:
+        bells.ring_dispatch(tenant_id, number_id)
+
+
+class _Gathered(Lookups):
+    """The answers for a whole batch, by two queries."""
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        names = {draft.content.name for draft in drafts if isinstance(draft.content, Template)}
+        approved = StoredTemplate.objects.filter(name__in=names, status=TemplateStatus.APPROVED) if names else ()
+        self._templates = {(each.waba_id, each.name, each.language): each for each in approved}
+        without_phone = [draft.conversation.contact_id for draft in drafts if not draft.conversation.contact.phone]
+        known: Any = Identity.objects.filter(contact__in=without_phone, kind=IdentityKind.BSUID)
+        self._with_user_id = set(known.values_list("contact_id", flat=True)) if without_phone else set()
+
+    def template(self, waba_id: str, name: str, language: str) -> StoredTemplate | None:
+        return self._templates.get((waba_id, name, language))
+
+    def has_user_id(self, contact: Contact) -> bool:
+        return contact.pk in self._with_user_id

@@ -1,0 +1,203 @@
+"""Who is in a sequence: beginning by hand, by the API and by what happened; pausing, going on, leaving out, stopping."""
+
+import zlib
+from collections.abc import Sequence as Items
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
+
+from crm.models import Conversation, ConversationStatus
+from sequences.models import (
+    Enrollment,
+    EnrollmentState,
+    ManualTask,
+    Sequence,
+    SequenceVersion,
+    StepRun,
+    TaskState,
+    Trigger,
+)
+from sequences.models.enrollments import RUNNING
+from sequences.runner import advanced
+from sequences.schedule import Action, Why, due_after, next_allowed
+from tenants.models import Membership, Tenant
+
+PAGE = 1000
+# A message may take this long to reach us, and is a reply nevertheless.
+_ON_ITS_WAY = timedelta(minutes=1)
+
+
+class CannotEnroll(Exception):
+    """The sequence says nothing yet, or is not in use."""
+
+
+def enroll(
+    sequence: Sequence, conversations: Items[Conversation], *, now: datetime, started_by: Membership | None = None
+) -> int:
+    """Begin with these conversations (with their contacts); who is in it already stays as they are. Returns how many began.
+
+    Raises CannotEnroll.
+    """
+    version = sequence.version
+    if version is None:
+        raise CannotEnroll
+    tenant = Tenant.objects.get(pk=sequence.tenant_id)
+    before = Enrollment.objects.filter(sequence=sequence).count() if conversations else 0
+    Enrollment.objects.bulk_create(
+        [
+            Enrollment(
+                tenant_id=sequence.tenant_id,
+                sequence=sequence,
+                version=version,
+                conversation=conversation,
+                due_at=due_after(version.content.steps[0].delay, now, version.content, zone_of(conversation, tenant)),
+                since=conversation.last_inbound_at or now - _ON_ITS_WAY,
+                variant=zlib.crc32(conversation.pk.bytes) % 97,
+                started_by=started_by,
+                created_at=now,
+            )
+            for conversation in conversations
+            if sequence.number_id in (None, conversation.number_id)
+        ],
+        ignore_conflicts=True,
+        batch_size=PAGE,
+    )
+    return Enrollment.objects.filter(sequence=sequence).count() - before if conversations else 0
+
+
+def enroll_by_trigger(now: datetime) -> int:
+    """Begin every active sequence of the present tenant with those whose trigger came about since it was put to use."""
+    begun = 0
+    for sequence in Sequence.objects.filter(is_active=True).exclude(trigger=Trigger.MANUAL).select_related("version"):
+        found = list(_triggered(sequence, now).select_related("contact")[:PAGE])
+        begun += enroll(sequence, found, now=now) if found else 0
+    return begun
+
+
+def _triggered(sequence: Sequence, now: datetime) -> QuerySet[Conversation]:
+    known = Enrollment.objects.filter(sequence=sequence, conversation=OuterRef("pk"))
+    found = Conversation.objects.filter(~Exists(known))
+    if sequence.number_id:
+        found = found.filter(number_id=sequence.number_id)
+    since = sequence.activated_at or now
+    if sequence.trigger == Trigger.FIRST_MESSAGE:
+        return found.filter(created_at__gte=since, last_inbound_at__isnull=False).order_by("created_at")
+    if sequence.trigger == Trigger.LABEL:
+        return found.filter(contact__labels__contains=[sequence.trigger_value]).order_by("created_at")
+    hours = int(sequence.trigger_value) if sequence.trigger_value.isdigit() else 24
+    # Ours is the last word, and nothing came back for so long. Not those that went silent before it was put to use.
+    return found.filter(
+        status=ConversationStatus.OPEN,
+        waiting_since=None,
+        last_inbound_at__isnull=False,
+        last_message_at__lte=now - timedelta(hours=hours),
+        last_message_at__gte=since - timedelta(hours=hours),
+    ).order_by("last_message_at")
+
+
+_PAUSE = """
+UPDATE sequences_enrollment e
+SET state = CASE WHEN v.definition ->> 'stop_on_reply' = 'true' THEN 'stopped' ELSE 'paused' END,
+    ended_at = CASE WHEN v.definition ->> 'stop_on_reply' = 'true' THEN %(at)s END,
+    due_at = NULL, reason = 'replied'
+FROM crm_conversation c, sequences_sequenceversion v
+WHERE c.id = e.conversation_id AND v.id = e.version_id AND c.contact_id = ANY(%(contacts)s)
+  AND e.state = 'active' AND e.since < %(at)s
+RETURNING e.id, e.position, e.state
+"""
+
+
+def pause_replied(*, tenant_id: UUID, contact_ids: list[UUID], at: datetime) -> int:
+    """These people wrote: what runs with them pauses (or stops, if it says so) at once. Returns how many did."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PAUSE, {"contacts": contact_ids, "at": at})
+        paused = cursor.fetchall()
+    StepRun.objects.bulk_create(
+        [
+            StepRun(
+                tenant_id=tenant_id, enrollment_id=id, position=position, why=Why.REPLIED, at=at,
+                action=Action.STOP if state == EnrollmentState.STOPPED else Action.PAUSE,
+                facts={"replied_at": at.isoformat()},
+            )
+            for id, position, state in paused
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    return len(paused)
+
+
+def resume(enrollment: Enrollment, *, now: datetime) -> bool:
+    """Go on with the step that comes next, as soon as the hours allow."""
+    version, zone, heard = _place(enrollment)
+    return _change(
+        enrollment, (EnrollmentState.PAUSED,), state=EnrollmentState.ACTIVE, since=heard, reason="", was_spread=True,
+        due_at=next_allowed(version.content, now, zone),
+    )  # fmt: skip
+
+
+def pause(enrollment: Enrollment) -> bool:
+    return _change(enrollment, (EnrollmentState.ACTIVE,), state=EnrollmentState.PAUSED, due_at=None, reason=Why.BY_HAND)
+
+
+def stop(enrollment: Enrollment, *, now: datetime) -> bool:
+    """End it by hand, with the task that waits for it."""
+    ended = _change(enrollment, RUNNING, state=EnrollmentState.STOPPED, due_at=None, ended_at=now, reason=Why.BY_HAND)
+    if ended:
+        ManualTask.objects.filter(enrollment=enrollment, state=TaskState.OPEN).update(
+            state=TaskState.SKIPPED, ended_at=now
+        )
+    return ended
+
+
+def skip(enrollment: Enrollment, *, now: datetime) -> bool:
+    """Leave out the step that comes next."""
+    if enrollment.state not in (EnrollmentState.ACTIVE, EnrollmentState.PAUSED):
+        return False
+    done = go_on(enrollment, (EnrollmentState.ACTIVE, EnrollmentState.PAUSED), now=now)
+    if done:
+        _log(enrollment, Action.SKIP, Why.BY_HAND, now)
+    return done
+
+
+def go_on(enrollment: Enrollment, states: tuple[EnrollmentState, ...], *, now: datetime) -> bool:
+    """The present step is over: the next one becomes due in its time, or it is finished."""
+    version, zone, heard = _place(enrollment)
+    state, position, due_at, since, reason, was_spread, ended_at = advanced(enrollment, version, zone, now, heard=heard)
+    return _change(
+        enrollment, states, state=state, position=position, due_at=due_at, since=since, reason=reason,
+        was_spread=was_spread, ended_at=ended_at,
+    )  # fmt: skip
+
+
+def zone_of(conversation: Conversation, tenant: Tenant) -> ZoneInfo:
+    return ZoneInfo(conversation.contact.timezone or tenant.timezone)
+
+
+def _place(enrollment: Enrollment) -> tuple[SequenceVersion, ZoneInfo, datetime]:
+    """What it says, the contact's zone, and their last message that we know of."""
+    conversation = Conversation.objects.select_related("contact").get(pk=enrollment.conversation_id)
+    tenant = Tenant.objects.get(pk=enrollment.tenant_id)
+    version = SequenceVersion.objects.get(pk=enrollment.version_id)
+    return version, zone_of(conversation, tenant), conversation.last_inbound_at or enrollment.since
+
+
+def _change(enrollment: Enrollment, states: tuple[EnrollmentState, ...], **fields: Any) -> bool:
+    """Only from the state and the place that the person saw: two clicks are one."""
+    mine = Enrollment.objects.filter(pk=enrollment.pk, state__in=states, position=enrollment.position)
+    return bool(mine.update(**fields))
+
+
+def _log(enrollment: Enrollment, action: Action, why: Why, now: datetime) -> None:
+    StepRun.objects.bulk_create(
+        [
+            StepRun(
+                tenant_id=enrollment.tenant_id, enrollment=enrollment, position=enrollment.position, action=action,
+                why=why, at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip

@@ -1,1 +1,0 @@
-"""Sequences, their steps and enrollments."""

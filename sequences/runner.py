@@ -1,0 +1,327 @@
+"""Running what is due: a page is claimed, its facts gathered by a few queries, decided, and written by a few statements.
+
+Time lives in the rows, so any number of schedulers may run this at once and at any time: a page belongs to the one that
+locked it, and a step's message has an id that its enrollment and position give, so that it is one message however often
+it is run. What a killed worker had not committed is due still.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from crm import outbound
+from crm.explanations import NO_ADDRESS
+from crm.models import ConversationStatus, Source
+from crm.outbound import CannotSend, Draft
+from sequences.definition import Step, Variant
+from sequences.models import Enrollment, EnrollmentState, ManualTask, SequenceVersion
+from sequences.schedule import Action, Decision, Facts, Why, decide, due_after, filled
+from tenants.context import system_transaction, tenant_transaction
+from tenants.models import Tenant
+from whatsapp.capabilities import CAPABILITIES
+from whatsapp.errors import Reason
+from whatsapp.models import Number, TemplateStatus
+from whatsapp.models import Template as StoredTemplate
+from whatsapp.outgoing import Outgoing, Template, Text
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+# What a decision needs of an enrollment, its conversation and its person.
+_ENROLLMENT = ("tenant_id", "version_id", "conversation_id", "position", "due_at", "since", "was_spread", "variant")
+_TALK = tuple(
+    f"conversation__{name}"
+    for name in (
+        "tenant_id", "contact_id", "number_id", "queue_id", "assignee_id", "status", "last_inbound_at",
+        "window_expires_at", "free_entry_expires_at",
+    )
+)  # fmt: skip
+_PERSON = tuple(
+    f"conversation__contact__{name}"
+    for name in (
+        "tenant_id", "name", "profile_name", "phone", "labels", "attributes", "timezone", "marketing_stopped"
+    )
+)  # fmt: skip
+_TEXT: Any = ManualTask._meta.get_field("text")
+LONGEST_RUN_SECONDS = 50.0
+
+_TENANTS = "SELECT DISTINCT tenant_id FROM sequences_enrollment WHERE state = 'active' AND due_at <= %s"
+_CLAIM = """
+SELECT id FROM sequences_enrollment WHERE tenant_id = %s AND state = 'active' AND due_at <= %s
+ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+_WRITE = """
+UPDATE sequences_enrollment e
+SET state = n.state, position = n.position, due_at = n.due_at, since = n.since, reason = n.reason,
+    was_spread = n.was_spread, ended_at = n.ended_at
+FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::bool[],
+            %s::timestamptz[]) AS n (id, state, position, due_at, since, reason, was_spread, ended_at)
+WHERE e.id = n.id
+"""
+_TELL = """
+INSERT INTO sequences_steprun (id, tenant_id, enrollment_id, position, action, why, facts, message_id, at)
+SELECT r.id, %s, r.enrollment_id, r.position, r.action, r.why, r.facts::jsonb, r.message_id, %s
+FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::uuid[])
+     AS r (id, enrollment_id, position, action, why, facts, message_id)
+ON CONFLICT (enrollment_id, position, action) DO NOTHING
+"""
+_ASK = """
+INSERT INTO sequences_manualtask (id, tenant_id, enrollment_id, conversation_id, position, why, priority, text,
+                                  template_name, template_language, state, created_at)
+SELECT t.id, %s, t.enrollment_id, t.conversation_id, t.position, t.why, t.priority, t.text, t.name, t.language, 'open', %s
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::text[], %s::int[], %s::bytea[], %s::text[], %s::text[])
+     AS t (id, enrollment_id, conversation_id, position, why, priority, text, name, language)
+ON CONFLICT (enrollment_id, position) DO NOTHING
+"""
+_SPENT = """
+SELECT r.enrollment_id, sum(m.cost_amount) FROM sequences_steprun r JOIN crm_message m ON m.id = r.message_id
+WHERE r.enrollment_id = ANY(%s) GROUP BY 1
+"""
+
+
+@dataclass(slots=True)
+class Item:
+    """One claimed enrollment on its way through a page."""
+
+    enrollment: Enrollment
+    version: SequenceVersion
+    facts: Facts
+    decision: Decision
+    message_id: UUID | None = None
+
+    @property
+    def step(self) -> Step:
+        return self.version.content.steps[self.enrollment.position]
+
+    @property
+    def client_id(self) -> UUID:
+        """The same for a step of an enrollment, however often it is run."""
+        return uuid5(self.enrollment.pk, str(self.enrollment.position))
+
+
+def run_due(now: datetime) -> int:
+    """Decide and write everything that is due; returns how many enrollments were looked at."""
+    done, until = 0, time.monotonic() + LONGEST_RUN_SECONDS
+    with system_transaction(), connection.cursor() as cursor:
+        cursor.execute(_TENANTS, [now])
+        tenants = Tenant.objects.in_bulk([row[0] for row in cursor.fetchall()])
+    for tenant in tenants.values():
+        while time.monotonic() < until:
+            count = _run_page(tenant, now)
+            done += count
+            if count < PAGE:
+                break
+    return done
+
+
+def _run_page(tenant: Tenant, now: datetime) -> int:
+    with tenant_transaction(tenant.pk):
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, [tenant.pk, now, PAGE])
+            ids = [row[0] for row in cursor.fetchall()]
+        if ids:
+            items = _gathered(ids, tenant, now)
+            _send(items, now)
+            _record(items, now)
+        return len(ids)
+
+
+def _gathered(ids: list[UUID], tenant: Tenant, now: datetime) -> list[Item]:
+    enrollments = list(
+        Enrollment.objects.filter(pk__in=ids)
+        .select_related("conversation__contact")
+        .only(*_ENROLLMENT, *_TALK, *_PERSON)
+    )
+    numbers = Number.objects.in_bulk({each.conversation.number_id for each in enrollments})
+    versions = SequenceVersion.objects.in_bulk({each.version_id for each in enrollments})
+    categories = _categories(versions.values())
+    spent = _spent([each.pk for each in enrollments if versions[each.version_id].content.max_cost])
+    items = []
+    for enrollment in enrollments:
+        version, conversation = versions[enrollment.version_id], enrollment.conversation
+        contact, number = conversation.contact, numbers[conversation.number_id]
+        conversation.number = number
+        facts = Facts(
+            due_at=enrollment.due_at or now,
+            window=conversation.window(now),
+            zone=ZoneInfo(contact.timezone or tenant.timezone),
+            has_window=CAPABILITIES[number.provider].has_window,
+            replied_at=conversation.last_inbound_at,
+            since=enrollment.since,
+            is_closed=conversation.status == ConversationStatus.CLOSED,
+            labels=frozenset(contact.labels),
+            marketing_stopped=contact.marketing_stopped,
+            can_send=number.can_send,
+            spent=spent.get(enrollment.pk, 0.0),
+            template_categories=categories.get(number.waba_id, {}),
+            spread=(enrollment.pk.int >> 8) % 1000 / 1000,
+            was_spread=enrollment.was_spread,
+            variant=enrollment.variant,
+        )
+        step = version.content.steps[enrollment.position]
+        items.append(Item(enrollment, version, facts, decide(version.content, step, facts, now)))
+    return items
+
+
+def _categories(versions: Any) -> dict[str, dict[tuple[str, str], str]]:
+    """The approved templates that these versions name: by business account, (name, language) and category."""
+    names = {
+        variant.template.name
+        for version in versions
+        for step in version.content.steps
+        for variant in step.variants
+        if variant.template
+    }
+    found: dict[str, dict[tuple[str, str], str]] = {}
+    for each in StoredTemplate.objects.filter(name__in=names, status=TemplateStatus.APPROVED) if names else ():
+        found.setdefault(each.waba_id, {})[each.name, each.language] = each.category.lower()
+    return found
+
+
+def _spent(ids: list[UUID]) -> dict[UUID, float]:
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_SPENT, [ids])
+        return {id: float(amount or 0) for id, amount in cursor.fetchall()}
+
+
+def _send(items: Sequence[Item], now: datetime) -> None:
+    """Queue what is to be said; what the rules of sending refuse becomes a task for a person, or ends it."""
+    sent = {item.client_id: item for item in items if item.decision.action in (Action.SEND, Action.TEMPLATE)}
+    drafts = [Draft(item.enrollment.conversation, content_of(item), client_id) for client_id, item in sent.items()]
+    for client_id, result in outbound.compose_many(drafts, source=Source.SEQUENCE, now=now).items():
+        item = sent[client_id]
+        if isinstance(result, CannotSend):
+            item.decision = _refused(item.decision, result.reason)
+        else:
+            item.message_id = result
+
+
+def _refused(decision: Decision, reason: str) -> Decision:
+    if reason == NO_ADDRESS:
+        return Decision(Action.STOP, Why.NO_ADDRESS)
+    why = {Reason.OPTED_OUT.value: Why.OPTED_OUT, Reason.WINDOW_CLOSED.value: Why.NO_TEMPLATE}
+    return Decision(Action.TASK, why.get(reason, Why.TEMPLATE_STATE), chosen=decision.chosen)
+
+
+def content_of(item: Item) -> Outgoing:
+    """What the step says to this person."""
+    chosen, places = item.decision.chosen or Variant(), places_of(item.enrollment)
+    if item.decision.action is Action.SEND or chosen.template is None:
+        return Text(filled(chosen.text, places))
+    values = {name: " ".join(filled(said, places).split()) for name, said in chosen.template.variables.items()}
+    return template_content(chosen.template.name, chosen.template.language, values)
+
+
+def template_content(name: str, language: str, values: dict[str, str]) -> Template:
+    parameters = [
+        {"type": "text", "text": text} | ({} if key.isdigit() else {"parameter_name": key})
+        for key, text in values.items()
+    ]
+    components: list[dict[str, Any]] = [{"type": "body", "parameters": parameters}] if parameters else []
+    return Template(name=name, language=language, components=components)
+
+
+def places_of(enrollment: Enrollment) -> dict[str, Any]:
+    """What `{…}` may stand for: the contact's name, first name and own attributes."""
+    contact = enrollment.conversation.contact
+    name = contact.name or contact.profile_name
+    return {
+        **contact.attributes,
+        "name": name,
+        "nombre": name,
+        "first_name": name.split(" ")[0],
+        "phone": contact.phone,
+    }
+
+
+def _record(items: Sequence[Item], now: datetime) -> None:
+    rows = [_after(item, now) for item in items]
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, _columns(rows))
+        tenant_id = items[0].enrollment.tenant_id
+        told = [item for item in items if item.decision.action is not Action.WAIT]
+        if told:
+            cursor.execute(_TELL, [tenant_id, now, *_columns(_run(item) for item in told)])
+        tasks = [item for item in told if item.decision.action is Action.TASK]
+        if tasks:
+            cursor.execute(_ASK, [tenant_id, now, *_columns(_task(item) for item in tasks)])
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _after(item: Item, now: datetime) -> tuple[Any, ...]:
+    """The enrollment's row after its decision: (id, state, position, due_at, since, reason, was_spread, ended_at)."""
+    enrollment, decision = item.enrollment, item.decision
+    here = (enrollment.position, enrollment.since)
+    match decision.action:
+        case Action.WAIT:
+            was_spread = enrollment.was_spread or decision.why is Why.CATCHING_UP
+            state, since = EnrollmentState.ACTIVE, here[1]
+            return enrollment.pk, state.value, here[0], decision.until, since, decision.why.value, was_spread, None
+        case Action.TASK:
+            return enrollment.pk, EnrollmentState.TASK.value, here[0], None, here[1], decision.why.value, False, None
+        case Action.PAUSE:
+            return enrollment.pk, EnrollmentState.PAUSED.value, here[0], None, here[1], decision.why.value, False, None
+        case Action.STOP:
+            return enrollment.pk, EnrollmentState.STOPPED.value, here[0], None, here[1], decision.why.value, False, now
+    heard = item.facts.replied_at or enrollment.since
+    return (enrollment.pk, *advanced(enrollment, item.version, item.facts.zone, now, heard=heard))
+
+
+def advanced(
+    enrollment: Enrollment, version: SequenceVersion, zone: Any, now: datetime, *, heard: datetime
+) -> tuple[Any, ...]:
+    """The row once its step is over: the next one with its due date, or the end. `heard`: replies up to then are known."""
+    position, steps = enrollment.position + 1, version.content.steps
+    if position >= len(steps):
+        return EnrollmentState.DONE.value, enrollment.position, None, heard, Why.FINISHED.value, False, now
+    due = due_after(steps[position].delay, now, version.content, zone)
+    return EnrollmentState.ACTIVE.value, position, due, heard, "", False, None
+
+
+def _told(item: Item) -> dict[str, Any]:
+    """The facts that a person needs to understand the decision."""
+    facts, chosen = item.facts, item.decision.chosen
+    told: dict[str, Any] = {"due_at": facts.due_at.isoformat(), "zone": str(facts.zone)}
+    if facts.has_window:
+        told["window_until"] = facts.window.expires_at.isoformat() if facts.window.expires_at else None
+    if chosen and chosen.template:
+        told["template"] = chosen.template.name
+    if len(item.step.variants) > 1:
+        told["variant"] = facts.variant % len(item.step.variants) + 1
+    if item.decision.why is Why.REPLIED and facts.replied_at:
+        told["replied_at"] = facts.replied_at.isoformat()
+    if item.version.content.max_cost:
+        told["spent"] = facts.spent
+    return told
+
+
+def _run(item: Item) -> tuple[Any, ...]:
+    enrollment, decision = item.enrollment, item.decision
+    facts = json.dumps(_told(item))
+    return (
+        uuid7(), enrollment.pk, enrollment.position, decision.action.value, decision.why.value, facts, item.message_id
+    )  # fmt: skip
+
+
+def _task(item: Item) -> tuple[Any, ...]:
+    enrollment, chosen = item.enrollment, item.decision.chosen or Variant()
+    sealed = _TEXT.sealed(filled(chosen.text, places_of(enrollment)), tenant_id=enrollment.tenant_id)
+    name, language = (chosen.template.name, chosen.template.language) if chosen.template else ("", "")
+    return (
+        uuid7(), enrollment.pk, enrollment.conversation_id, enrollment.position, item.decision.why.value,
+        item.step.priority, bytes(sealed), name, language,
+    )  # fmt: skip
