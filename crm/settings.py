@@ -159,6 +159,15 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 # A bell that cannot be rung is dropped at once: the sweep finds the row. See crm.bells.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
+# What layers above add to the side panel of a conversation: functions of it that give a template and its context.
+PANEL_SECTIONS = ["sequences.panel.section"]
+# What they count for the navigation: the name of a page, and a function of the membership.
+# And what they show in the demonstration.
+DEMO_PARTS = ["sequences.demo.load"]
+# When something is due next, for whoever moves the demonstration's clock.
+CLOCK_NEXT = ["sequences.runner.next_due"]
+RAIL_COUNTS = {"pending": "sequences.handwork.waiting"}
+
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "crm.bells.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "reconcile": {"task": "crm.bells.reconcile", "schedule": 15.0, "options": {"expires": 15}},

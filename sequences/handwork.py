@@ -27,6 +27,12 @@ def open_tasks(membership: Membership) -> QuerySet[ManualTask]:
     return open_ones.select_related(*related).order_by("priority", "created_at", "id")
 
 
+def waiting(membership: Membership) -> int:
+    """How many tasks wait for this member, counted to a hundred: for the rail of every page."""
+    visible = Conversation.objects.visible_to(membership).values("pk")
+    return ManualTask.objects.filter(state=TaskState.OPEN, conversation__in=visible)[:100].count()
+
+
 def finish(task: ManualTask, *, state: TaskState, now: datetime, by: Membership | None = None) -> bool:
     """The task is over, and its sequence goes on; False when somebody was faster."""
     mine = ManualTask.objects.filter(pk=task.pk, state=TaskState.OPEN)

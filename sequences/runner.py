@@ -123,6 +123,13 @@ def run_due(now: datetime) -> int:
     return done
 
 
+def next_due(now: datetime) -> datetime | None:
+    """The earliest due date of all that run; for the demonstration's clock."""
+    with system_transaction():
+        running = Enrollment.objects.filter(state=EnrollmentState.ACTIVE, due_at__isnull=False)
+        return running.order_by("due_at").values_list("due_at", flat=True).first()
+
+
 def _run_page(tenant: Tenant, now: datetime) -> int:
     with tenant_transaction(tenant.pk):
         with connection.cursor() as cursor:

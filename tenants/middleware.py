@@ -24,6 +24,7 @@ _WITHOUT_TENANT = (
     "/healthz",
     "/readyz",
     "/metrics",
+    "/clock/",
     "/i18n/",
     "/api/schema",
     "/api/docs",

@@ -56,6 +56,7 @@ def _defaults() -> dict[str, str]:
         "GRAPH_API_URL": f"http://127.0.0.1:{simulator_port}",
         "GRAPH_API_VERSION": "v25.0",
         "EMAIL_URL": "consolemail://",
+        "APP_CLOCK_URL": f"http://127.0.0.1:{port}/clock/",
         "SIMULATOR_URL": f"http://localhost:{simulator_port}",
         "DEMO_PASSWORD": "demo-password",
     }

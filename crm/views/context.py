@@ -8,9 +8,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject, cached_property
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from crm.views.counting import waiting
+from tenants import clock
 from tenants.models import Alert
 
 
@@ -39,6 +41,7 @@ class Rail:
         candidates = [
             self._place("inbox", _("Inbox"), "chat", count=self._waiting, kind="unread"),
             self._place("contacts", _("Contacts"), "users"),
+            self._place("pending", _("Pending"), "tasks", count=lambda: self._counted("pending"), kind="warn"),
             self._place("sequences", _("Sequences"), "route"),
         ]
         return [place for place in candidates if place]
@@ -80,6 +83,9 @@ class Rail:
     def _waiting(self) -> int:
         return waiting(self.membership) if self.membership else 0
 
+    def _counted(self, place: str) -> int:
+        return import_string(settings.RAIL_COUNTS[place])(self.membership) if self.membership else 0
+
     def _open_alerts(self) -> int:
         if self.membership is None or not self.membership.sees_everything:
             return 0
@@ -90,5 +96,6 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     """`rail` for the shell; `demo_password` where the demo's logins may be shown, which is on a local machine only."""
     return {
         "rail": SimpleLazyObject(lambda: Rail(request)),
+        "clock_ahead": clock.ahead() if settings.LOCAL else None,
         "demo_password": settings.DEMO_PASSWORD if settings.LOCAL else "",
     }

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 from crm.forms import colleagues
 from crm.models import Conversation, ConversationStatus, Episode
@@ -69,6 +71,7 @@ def panel_context(conversation: Conversation) -> dict[str, Any]:
         .select_related("closed_by__user")
         .order_by("-opened_at")[:_EPISODES],
         "others": others.select_related("number", "queue").order_by("-last_message_at")[:_OTHERS],
+        "more_sections": [import_string(name)(conversation) for name in settings.PANEL_SECTIONS],
         "is_closed": conversation.status == ConversationStatus.CLOSED,
         "is_snoozed": conversation.status == ConversationStatus.SNOOZED,
     }

@@ -47,7 +47,7 @@ def running() -> Iterator[Running]:
     data_dir = Path(tempfile.mkdtemp(prefix="ventana-journey-"))
     port, simulator_port = _free_port(), _free_port()
     taken = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "GRAPH_API_URL", "LOCAL", "EMAIL_URL",
-             "BASE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "SIMULATOR_URL")  # fmt: skip
+             "BASE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "SIMULATOR_URL", "APP_CLOCK_URL")  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if name not in taken} | {
         "DATA_DIR": str(data_dir),
         "PORT": str(port),

@@ -25,8 +25,8 @@ def build(
     company: Company, *steps: Step, name: str = "Carrito", sequence: Sequence | None = None, **rules: Any
 ) -> Sequence:
     """A sequence in use at any hour unless `rules` says otherwise; with `sequence`, its next version."""
-    definition = Definition(steps=steps, **{"quiet_from": "00:00", "quiet_to": "00:00"} | rules)
     trigger = {key: rules.pop(key) for key in ("trigger", "trigger_value", "activated_at") if key in rules}
+    definition = Definition(steps=steps, **{"quiet_from": "00:00", "quiet_to": "00:00"} | rules)
     sequence = sequence or Sequence.objects.create(tenant=company.tenant, name=name, is_active=True, **trigger)
     number = SequenceVersion.objects.filter(sequence=sequence).count() + 1
     sequence.version = SequenceVersion.objects.create(

@@ -33,7 +33,13 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(signal_number, ended.set)
     jobs = [
         asyncio.create_task(job)
-        for job in (server.serve(), world.courier.run(), storage.keep_saving(world), playing.keep_writing(world))
+        for job in (
+            server.serve(),
+            world.courier.run(),
+            storage.keep_saving(world),
+            playing.keep_writing(world),
+            control.keep_telling(world),
+        )
     ]
     stopping = asyncio.create_task(ended.wait())
     await asyncio.wait([stopping, *jobs], return_when=asyncio.FIRST_COMPLETED)

@@ -1,10 +1,12 @@
 """The controls for people, tests and demonstrations: who writes, what goes wrong, what time it is, what was accepted."""
 
+import asyncio
 import json
 import logging
 import secrets
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -74,9 +76,8 @@ async def faults(request: Request) -> Response:
 async def clock(request: Request) -> Response:
     world = _world(request)
     if request.method == "POST":
-        body = await _body(request)
-        await advance(world, -world.clock.offset_s if body.get("reset") else float(body.get("advance_s") or 0))
-    return JSONResponse(world.clock.as_json())
+        await move(world, await _body(request))
+    return JSONResponse(world.clock.as_json() | {"next_due_s": await next_due(world)})
 
 
 @explained
@@ -136,14 +137,44 @@ async def healthz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+async def move(world: World, wish: Mapping[str, Any]) -> None:
+    """Move the clock as a person or program asks: `advance_s` seconds, `to: next` what the application has due, `reset`."""
+    if wish.get("reset"):
+        await advance(world, -world.clock.offset_s)
+    elif wish.get("to") == "next":
+        due = await next_due(world)
+        if due is None:
+            raise BadRequest("Nothing is due: begin a sequence with somebody first.")
+        await advance(world, due + 1)
+    else:
+        await advance(world, float(wish.get("advance_s") or 0))
+
+
+async def next_due(world: World) -> float | None:
+    """Seconds until something is due in the application; None when nothing is, or it does not say."""
+    if not world.settings.clock_url:
+        return None
+    _status, answer = await anyio.to_thread.run_sync(_fetch, world.settings.clock_url)
+    try:
+        return float(json.loads(answer)["next_due_s"])
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 async def advance(world: World, seconds: float) -> None:
     """Move the simulated clock, and the application's when it says where its own can be moved."""
     world.clock.advance(seconds)
     hours = seconds / 3600
-    world.journal.add("clock", world.clock.now(), text=f"{hours:+g} h")
+    world.journal.add("clock", world.clock.now(), text=f"{hours:+.1f} h".replace(".0", ""))
+    if not await tell_clock(world):
+        log.warning("the application's clock did not move")
+
+
+async def tell_clock(world: World) -> bool:
+    """Tell the application how far the clock is ahead; True when it knows, or has no clock that moves."""
     if not world.settings.clock_url:
-        return
-    body = json.dumps({"advance_s": seconds}).encode()
+        return True
+    body = json.dumps({"offset_s": world.clock.offset_s}).encode()
     headers = {
         "Content-Type": "application/json",
         "X-Hub-Signature-256": webhooks.sign(body, secret=world.settings.app_secret),
@@ -151,8 +182,16 @@ async def advance(world: World, seconds: float) -> None:
     call = urllib.request.Request(world.settings.clock_url, body, headers)  # noqa: S310 - our own setting
     try:
         await anyio.to_thread.run_sync(lambda: urllib.request.urlopen(call, timeout=5).close())  # noqa: S310
-    except OSError as reason:
-        log.warning("the application's clock did not move", extra={"reason": str(reason)})
+    except OSError:
+        return False
+    return True
+
+
+async def keep_telling(world: World) -> None:
+    """Tell it again and again: the application may have started later than we, or forgotten."""
+    while True:
+        await tell_clock(world)
+        await asyncio.sleep(10)
 
 
 def _fetch(url: str) -> tuple[int, str]:

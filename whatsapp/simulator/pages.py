@@ -119,6 +119,8 @@ def clock(world: World, *, number: Number, customer: str) -> str:
         f'<button class="btn" type="submit" name="advance_s" value="{seconds}">{label}</button>'
         for seconds, label in ((3600, "+1 h"), (23 * 3600, "+23 h"), (86400, "+24 h"))
     )
+    if world.settings.clock_url:
+        jumps += '<button class="btn" type="submit" name="to" value="next">Próximo paso</button>'
     return f"""<div class="push bar sim-clock" id="clock">
   <form method="post" action="/phone/traffic" data-live>{back}{hidden(running="" if running else "1")}
     <button class="btn" type="submit" aria-pressed="{"true" if running else "false"}">{

@@ -34,6 +34,7 @@ class Simulator:
             "SIMULATOR_TRAFFIC": "off",
             "SIMULATOR_STATE": str(state_path or ""),
             "SIMULATOR_SEED": "",
+            "APP_CLOCK_URL": "",  # the clock of a Ventana that happens to run here is not ours to move
             **environment,
         }
         self.url = ""

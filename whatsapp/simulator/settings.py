@@ -17,7 +17,7 @@ class Settings:
     version: str = "v25.0"
     state_path: Path | None = None
     seed_path: Path | None = None  # talk from before our time, as `POST /control/history` takes it
-    clock_url: str = ""  # told {advance_s} when the simulated clock moves
+    clock_url: str = ""  # told {offset_s}, how far the simulated clock is ahead, when it moves; asked what is due next
     traffic: bool = False
     connections: int = 8  # webhooks under way at once
     retry_s: float = 0.5  # wait before the second try of a webhook; doubles up to a minute

@@ -1,0 +1,144 @@
+"""The editor's form as a definition and back: every field of a step is `s<number>-<name>`, so that it needs no JavaScript."""
+
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from sequences.definition import Definition, Step
+from sequences.models import Sequence, Trigger
+from whatsapp.models import Number
+from whatsapp.models import Template as StoredTemplate
+
+
+class SequenceForm(forms.ModelForm):
+    """What a sequence is called and how it begins."""
+
+    class Meta:
+        model = Sequence
+        fields = ["name", "number", "trigger", "trigger_value"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["number"].queryset = Number.objects.all()  # type: ignore[attr-defined]
+        self.fields["number"].empty_label = _("any of ours")  # type: ignore[attr-defined]
+        self.fields["trigger_value"].required = False
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        trigger, value = cleaned.get("trigger"), str(cleaned.get("trigger_value") or "").strip()
+        if trigger == Trigger.LABEL and not value:
+            self.add_error("trigger_value", _("Write the label."))
+        if trigger == Trigger.NO_REPLY and not (value.isdigit() and 1 <= int(value) <= 720):
+            self.add_error("trigger_value", _("Write how many hours, 1 to 720."))
+        cleaned["trigger_value"] = value if trigger in (Trigger.LABEL, Trigger.NO_REPLY) else ""
+        return cleaned
+
+
+def read(data: QueryDict) -> dict[str, Any]:
+    """The definition, as JSON, that stands in the editor's form: complete or not."""
+    return {
+        "steps": [_step(data, number) for number in range(_count(data))],
+        "quiet_from": data.get("quiet_from", "21:00").strip(),
+        "quiet_to": data.get("quiet_to", "08:00").strip(),
+        "weekdays": [int(day) for day in data.getlist("weekdays") if day in "0123456"],
+        "stop_on_reply": data.get("on_reply") == "stop",
+        "stop_on_close": "stop_on_close" in data,
+        "stop_label": data.get("stop_label", "").strip(),
+        "max_cost": data.get("max_cost", "").strip().replace(",", "."),
+    }
+
+
+def _count(data: QueryDict) -> int:
+    count = data.get("steps", "0")
+    return min(int(count), 40) if count.isdigit() else 0
+
+
+def _step(data: QueryDict, number: int) -> dict[str, Any]:
+    def said(name: str) -> str:
+        return data.get(f"s{number}-{name}", "").strip()
+
+    unit, count = said("unit"), said("count")
+    delay: dict[str, Any] = {
+        "count": int(count) if count.isdigit() else (0 if not count else -1),
+        "unit": unit or "minutes",
+    }
+    if unit == "weekday":
+        delay = {"weekday": int(said("weekday") or 0), "at": said("at") or "10:00"}
+    elif unit == "days":
+        delay["at"] = said("at")
+    name, _slash, language = said("template").partition("|")
+    prefix = f"s{number}-var-"
+    variables = {key.removeprefix(prefix): str(value).strip() for key, value in data.items() if key.startswith(prefix)}
+    template = {"name": name, "language": language, "variables": variables} if name else None
+    variants: list[dict[str, Any]] = [{"text": said("text"), "template": template}]
+    if said("other"):
+        variants.append({"text": said("other"), "template": template})
+    return {
+        "title": said("title"),
+        "delay": delay,
+        "is_manual": said("kind") == "person",
+        "variants": variants,
+        "closed": said("closed") or "person",
+        "priority": int(said("priority")) if said("priority") in ("0", "1", "2") else 1,
+    }
+
+
+def empty() -> dict[str, Any]:
+    """A new sequence: one step that says nothing yet."""
+    step = {"title": "", "delay": {"count": 1, "unit": "hours"}, "variants": [{"text": "", "template": None}]}
+    definition = Definition(steps=(Step(""),)).as_json()
+    return definition | {"steps": [step]}
+
+
+def arranged(definition: dict[str, Any], order: str) -> dict[str, Any]:
+    """The steps after a button of the editor: `add`, `remove:2`, `up:2`, `down:2`, `copy:2` (from 0)."""
+    steps = list(definition["steps"])
+    act, _colon, place = order.partition(":")
+    at = int(place) if place.isdigit() else -1
+    if act == "add":
+        steps.append({"title": "", "delay": {"count": 1, "unit": "days", "at": "10:00"}, "variants": [{"text": ""}]})
+    elif 0 <= at < len(steps):
+        if act == "remove":
+            steps.pop(at)
+        elif act == "copy":
+            steps.insert(at + 1, steps[at])
+        elif act == "up" and at:
+            steps[at - 1], steps[at] = steps[at], steps[at - 1]
+        elif act == "down" and at + 1 < len(steps):
+            steps[at + 1], steps[at] = steps[at], steps[at + 1]
+    return definition | {"steps": steps}
+
+
+def shown_steps(definition: dict[str, Any], faults: list[tuple[int, str]]) -> list[dict[str, Any]]:
+    """What the editor shows of each step, with what is wrong with it and the variables of its template."""
+    known = {(each.name, each.language): each for each in StoredTemplate.objects.all()}
+    shown = []
+    for number, step in enumerate(definition["steps"]):
+        variants = list(step.get("variants") or [{}])
+        first, other = variants[0] or {}, (variants[1] if len(variants) > 1 else {}) or {}
+        template = first.get("template") or {}
+        stored = known.get((template.get("name", ""), template.get("language", "")))
+        given = template.get("variables") or {}
+        names = stored.variables if stored else list(given)
+        delay = step.get("delay") or {}
+        shown.append(
+            {
+                "number": number,
+                "title": step.get("title", ""),
+                "is_manual": step.get("is_manual", False),
+                "delay": delay
+                | {"unit": "weekday" if delay.get("weekday") is not None else delay.get("unit", "minutes")},
+                "text": first.get("text", ""),
+                "other": other.get("text", ""),
+                "template": template,
+                "chosen": f"{template['name']}|{template['language']}" if template.get("name") else "",
+                "stored": stored,
+                "variables": [(name, given.get(name, "{first_name}")) for name in names],
+                "closed": step.get("closed", "person"),
+                "priority": step.get("priority", 1),
+                "faults": [fault for place, fault in faults if place == number + 1],
+            }
+        )
+    return shown

@@ -1,0 +1,19 @@
+from django.urls import path
+
+from sequences.views import pending, running, writing
+
+urlpatterns = [
+    path("sequences/", writing.index, name="sequences"),
+    path("sequences/new/", writing.new, name="sequence-new"),
+    path("sequences/import/", writing.bring, name="sequence-import"),
+    path("sequences/<uuid:sequence_id>/", writing.edit, name="sequence"),
+    path("sequences/<uuid:sequence_id>/activity/", writing.activity, name="sequence-activity"),
+    path("sequences/<uuid:sequence_id>/export/", writing.export, name="sequence-export"),
+    path("sequences/<uuid:sequence_id>/enrollments/", running.enrollments, name="sequence-enrollments"),
+    path("sequences/<uuid:sequence_id>/begin/", running.begin_many, name="sequence-begin"),
+    path("enrollments/<uuid:enrollment_id>/", running.show, name="enrollment"),
+    path("enrollments/<uuid:enrollment_id>/act/", running.act, name="enrollment-act"),
+    path("conversations/<uuid:conversation_id>/enrollments/", running.begin, name="enrollment-begin"),
+    path("pending/", pending.index, name="pending"),
+    path("pending/<uuid:task_id>/", pending.act, name="pending-act"),
+]

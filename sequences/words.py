@@ -1,0 +1,111 @@
+"""What a sequence did and why, in words for the person who asks."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from sequences.definition import Delay, Unit
+from sequences.schedule import Action, Why
+
+_ACTIONS: dict[str, Any] = {
+    Action.SEND: gettext_lazy("Sent as a message"),
+    Action.TEMPLATE: gettext_lazy("Sent as a template"),
+    Action.TASK: gettext_lazy("Given to a person"),
+    Action.SKIP: gettext_lazy("Left out"),
+    Action.PAUSE: gettext_lazy("Paused"),
+    Action.STOP: gettext_lazy("Stopped"),
+}
+_WHY: dict[str, Any] = {
+    Why.WINDOW_OPEN: gettext_lazy("The 24-hour window was open."),
+    Why.WINDOW_CLOSED: gettext_lazy("The window was closed, so its template went."),
+    Why.NO_TEMPLATE: gettext_lazy("The window was closed and the step has no template."),
+    Why.TEMPLATE_STATE: gettext_lazy("Meta has not approved its template, or no longer."),
+    Why.MANUAL_STEP: gettext_lazy("This step is for a person."),
+    Why.OPTED_OUT: gettext_lazy("This person stopped our marketing, and the template is marketing."),
+    Why.REPLIED: gettext_lazy("The customer replied."),
+    Why.CLOSED: gettext_lazy("The conversation was closed."),
+    Why.LABEL: gettext_lazy("The contact has the label that ends it."),
+    Why.COST: gettext_lazy("It has cost as much as one contact may."),
+    Why.QUIET: gettext_lazy("It is quiet hours where the contact is."),
+    Why.CATCHING_UP: gettext_lazy("It was late; what is late is spread over half an hour."),
+    Why.NUMBER_DOWN: gettext_lazy("The number cannot send at the moment."),
+    Why.NO_ADDRESS: gettext_lazy("There is no phone or WhatsApp id to write to."),
+    Why.BY_HAND: gettext_lazy("Somebody here did it."),
+    Why.FINISHED: gettext_lazy("Every step is done."),
+}
+FAULTS: dict[str, Any] = {
+    "no_steps": gettext_lazy("Add a first step."),
+    "too_many_steps": gettext_lazy("A sequence has at most 30 steps."),
+    "no_weekday": gettext_lazy("Choose a day on which it may write."),
+    "time": gettext_lazy("Write the time as 09:30."),
+    "cost": gettext_lazy("Write the cost as a number, like 0.50."),
+    "says_nothing": gettext_lazy("Write a text, choose a template, or make it a step for a person."),
+    "no_instruction": gettext_lazy("Say what the person is to do."),
+    "text_too_long": gettext_lazy("WhatsApp takes at most 4,096 characters."),
+    "delay": gettext_lazy("The waiting time is a whole number, at most a year."),
+}
+
+
+def action_words(action: str) -> str:
+    return str(_ACTIONS.get(action, action))
+
+
+def why_words(why: str) -> str:
+    """A sentence for a reason; empty for none."""
+    return str(_WHY.get(why, why))
+
+
+def delay_words(delay: Delay) -> str:
+    """“at once”, “2 hours later”, “3 days later at 10:00”, “next Tuesday at 10:00”."""
+    if delay.weekday is not None:
+        return _("next %(day)s at %(time)s") % {"day": weekday_name(delay.weekday), "time": delay.at}
+    if not delay.count and not delay.at:
+        return _("at once")
+    if delay.unit is Unit.MINUTES:
+        span = ngettext("%(count)d minute later", "%(count)d minutes later", delay.count) % {"count": delay.count}
+    elif delay.unit is Unit.HOURS:
+        span = ngettext("%(count)d hour later", "%(count)d hours later", delay.count) % {"count": delay.count}
+    elif not delay.count:
+        span = _("the same day")
+    else:
+        span = ngettext("%(count)d day later", "%(count)d days later", delay.count) % {"count": delay.count}
+    if delay.unit is Unit.DAYS and delay.at:
+        return _("%(span)s at %(time)s") % {"span": span, "time": delay.at}
+    return span
+
+
+def weekday_name(day: int) -> str:
+    return date_format(datetime(2026, 11, 23 + day), "l")  # noqa: DTZ001 - a Monday and the days after it
+
+
+def facts_words(facts: dict[str, Any]) -> list[str]:
+    """The facts that a decision was made from, each as a short line."""
+    lines = []
+    if until := _moment(facts.get("window_until")):
+        lines.append(_("window until %(moment)s") % {"moment": until})
+    elif "window_until" in facts:
+        lines.append(_("no window: the customer never wrote"))
+    if due := _moment(facts.get("due_at")):
+        lines.append(_("due %(moment)s") % {"moment": due})
+    if replied := _moment(facts.get("replied_at")):
+        lines.append(_("replied %(moment)s") % {"moment": replied})
+    if facts.get("template"):
+        lines.append(_("template %(name)s") % {"name": facts["template"]})
+    if facts.get("variant"):
+        lines.append(_("wording %(number)s") % {"number": "ABCDEFGH"[int(facts["variant"]) - 1]})
+    if "spent" in facts:
+        lines.append(_("cost so far %(amount)s") % {"amount": facts["spent"]})
+    if facts.get("zone"):
+        lines.append(_("time zone %(zone)s") % {"zone": facts["zone"]})
+    return lines
+
+
+def _moment(text: Any) -> str:
+    try:
+        return date_format(timezone.localtime(datetime.fromisoformat(text)), "SHORT_DATETIME_FORMAT")
+    except (TypeError, ValueError):
+        return ""

@@ -1,0 +1,114 @@
+"""How people get into a sequence by themselves, and how somebody's own words finish a task."""
+
+from datetime import timedelta
+
+import pytest
+
+from crm.models import Contact, Conversation
+from sequences import enrolling, handwork
+from sequences.models import Enrollment, ManualTask, Trigger
+from tests.crm.views.talk import NOON, conversation, outbound
+from tests.sequences.conftest import Told, build, run, shut, step
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+def begun(company, now=NOON) -> int:
+    with company.transaction():
+        return enrolling.enroll_by_trigger(now)
+
+
+def test_the_same_person_twice_is_in_it_once(ours):
+    with ours.transaction():
+        sequence, talk = build(ours, step("uno")), conversation(ours)
+        assert enrolling.enroll(sequence, [talk], now=NOON) == 1
+        assert enrolling.enroll(sequence, [talk, talk], now=NOON) == 0
+
+
+def test_a_first_message_begins_it_for_those_who_come_after(ours):
+    with ours.transaction():
+        conversation(ours, "Antes")
+        Conversation.objects.update(created_at=NOON - HOUR)
+        build(ours, step("hola"), trigger=Trigger.FIRST_MESSAGE, activated_at=NOON)
+        talk = conversation(ours, "Después")
+        Conversation.objects.filter(pk=talk.pk).update(created_at=NOON + HOUR)
+
+    assert [begun(ours), begun(ours)] == [1, 0]
+    with ours.transaction():
+        assert Enrollment.objects.get().conversation == talk
+
+
+def test_a_label_begins_it(ours):
+    with ours.transaction():
+        talk, _other = conversation(ours, "Con"), conversation(ours, "Sin")
+        Contact.objects.filter(pk=talk.contact_id).update(labels=["cotizado", "vip"])
+        build(ours, step("hola"), trigger=Trigger.LABEL, trigger_value="cotizado", activated_at=NOON)
+    assert [begun(ours), begun(ours)] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("last", "waiting", "expected"),
+    [
+        (NOON - timedelta(hours=48), None, 1),
+        (NOON - timedelta(hours=47), None, 0),  # not long enough
+        (NOON - timedelta(hours=97), None, 0),  # long before it was put to use
+        (NOON - timedelta(hours=48), NOON, 0),  # they wait for us, not we for them
+    ],
+)
+def test_no_reply_for_some_hours_begins_it(ours, last, waiting, expected):
+    with ours.transaction():
+        conversation(ours, last_message_at=last, waiting_since=waiting)
+        build(ours, step("hola"), trigger=Trigger.NO_REPLY, trigger_value="48", activated_at=NOON - timedelta(hours=48))
+    assert begun(ours) == expected
+
+
+def test_one_for_a_number_takes_only_its_people(ours):
+    with ours.transaction():
+        sequence = build(ours, step("uno"))
+        talk = conversation(ours)
+        sequence.number_id = ours.number.pk
+        assert enrolling.enroll(sequence, [talk], now=NOON) == 1
+
+
+def test_one_that_is_out_of_use_begins_with_nobody(ours):
+    with ours.transaction():
+        conversation(ours)
+        sequence = build(ours, step("hola"), trigger=Trigger.FIRST_MESSAGE, activated_at=NOON - 9 * HOUR)
+        sequence.is_active = False
+        sequence.save()
+    assert begun(ours) == 0
+
+
+def test_leaving_out_a_step_by_hand_goes_on_with_the_next(ours, begin):
+    enrollment = begin(step("uno", hours=1), step("dos", hours=1))
+    with ours.transaction():
+        assert enrolling.skip(enrollment, now=NOON) is True
+    told = Told(ours, enrollment)
+    assert told.state == ("active", 1, "")
+    assert told.runs == [(0, "skip", "by_hand")]
+
+
+# --- A task that somebody has done without saying so ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "source", "later", "is_done"),
+    [
+        ("¿Sigues ahi, rosa quispe?", "agent", HOUR, True),
+        ("Hola. Sigues ahí Rosa Quispe? Te espero hasta las 6", "phone", HOUR, True),
+        ("¿Sigues ahí, Rosa Quispe?", "agent", -HOUR, False),  # said before it was asked for
+        ("¿Sigues?", "agent", HOUR, False),
+        ("¿Sigues ahí, Rosa Quispe?", "sequence", HOUR, False),
+    ],
+)
+def test_words_that_were_said_finish_the_task(ours, begin, said, source, later, is_done):
+    enrollment = begin(step("¿Sigues ahí, {name}?"), step("fin", hours=1))
+    shut(ours, enrollment)
+    run()
+    with ours.transaction():
+        outbound(Conversation.objects.get(pk=enrollment.conversation_id), said, at=NOON + later, source=source)
+        assert handwork.find_done(NOON + 2 * HOUR) == int(is_done)
+        assert handwork.find_done(NOON + 2 * HOUR) == 0
+        assert ManualTask.objects.get().state == ("done" if is_done else "open")
+    assert Told(ours, enrollment).state[0] == ("active" if is_done else "task")
