@@ -5,11 +5,14 @@
   const known = { name: "Rosa Quispe", nombre: "Rosa Quispe", first_name: "Rosa" };
   const filled = (text) => text.replace(/\{\s*([^{}]{1,60}?)\s*\}/g, (_all, name) => known[name] ?? "");
 
+  const preview = (text) => {
+    const shown = document.querySelector(`[data-of="${text.name}"]`);
+    if (shown && text.value) shown.textContent = filled(text.value);
+  };
   form.addEventListener("input", (event) => {
-    if (!event.target.matches("[data-text]")) return;
-    const shown = document.querySelector(`[data-of="${event.target.name}"]`);
-    if (shown) shown.textContent = filled(event.target.value) || "…";
+    if (event.target.matches("[data-text]")) preview(event.target);
   });
+  form.querySelectorAll("[data-text]").forEach(preview); // what was typed before this ran
 
   const fit = (select) => {
     select.closest(".step__when").querySelectorAll("[data-for-unit]").forEach((part) => {
