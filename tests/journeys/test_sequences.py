@@ -74,9 +74,7 @@ def test_a_sequence_is_written_runs_asks_a_person_and_goes_on(running, person, c
 
 
 def test_a_reply_pauses_it_at_once(running, person, clock):
-    running.customer_writes(
-        phone_number_id="100000000000001", **{"from": "51987001052"}, name="Pía Pausa", text="hola"
-    )
+    running.customer_writes(phone_number_id="100000000000001", **{"from": "51987001052"}, name="Pía Pausa", text="hola")
     ana = person("ana@demo.test")
     ana.goto("/inbox/?mode=all")
     ana.locator(".conv", has_text="Pía Pausa").click()
