@@ -32,6 +32,24 @@ def main(url: str, simulator: str) -> None:
         page.goto("/inbox/?mode=all&q=pinedo")
         page.locator("a.conv", has=page.locator(".win[data-state=closed]")).first.click()
         _shoot(page, "closed-window")
+        _take_files(page, "media")
+        page.goto("/pending/")
+        _shoot(page, "pending")
+        page.goto("/sequences/")
+        _shoot(page, "sequences")
+        page.locator(".table a.link", has_text="Cotización").click()
+        _shoot(page, "sequence-editor")
+        page.goto("/sequences/")
+        page.locator("tr", has_text="Cotización").locator("a", has_text="Personas").click()
+        page.locator("tbody tr", has_text="espera a una persona").locator("a").first.click()
+        _shoot(page, "enrollment")
+        page = _signed_in(browser, url, "supervisor@demo.test", color_scheme="dark")
+        _take_files(page, "media-dark")
+        page.goto("/pending/")
+        _shoot(page, "pending-dark")
+        page = _signed_in(browser, url, "supervisor@demo.test", viewport=NARROW)
+        page.goto("/pending/")
+        _shoot(page, "pending-narrow")
         page = _signed_in(browser, url, "admin@demo.test")
         page.goto("/admin/whatsapp/number/")
         _shoot(page, "admin-numbers")
@@ -45,6 +63,16 @@ def main(url: str, simulator: str) -> None:
 def _take_inbox(page: Page, name: str) -> None:
     page.goto("/inbox/")
     page.locator("a.conv").nth(1).click()
+    _shoot(page, name)
+
+
+def _take_files(page: Page, name: str) -> None:
+    """A thread with a photo that came, and one about to go."""
+    page.goto("/inbox/?mode=all&q=constanza")
+    page.locator("a.conv").first.click()
+    page.locator(".msg a.media img").first.wait_for()
+    page.locator("[data-files]").set_input_files(str(FOLDER / "login.png"))
+    page.fill("#composer textarea", "Así se ve en nuestra tienda")
     _shoot(page, name)
 
 
