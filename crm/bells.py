@@ -155,6 +155,14 @@ def media() -> int:
     return files.work()
 
 
+@shared_task(name="crm.bells.index")
+def index() -> int:
+    """Take the words of new messages for the search."""
+    from crm import searching
+
+    return searching.index()
+
+
 @shared_task(name="crm.bells.reconcile")
 def reconcile() -> dict[str, int]:
     """Resolve the sends of unknown outcome that can be resolved."""

@@ -175,6 +175,7 @@ CELERY_BEAT_SCHEDULE = {
     "run-sequences": {"task": "sequences.tasks.run", "schedule": 10.0, "options": {"expires": 10}},
     "enroll": {"task": "sequences.tasks.enroll", "schedule": 60.0, "options": {"expires": 60}},
     "find-done-tasks": {"task": "sequences.tasks.find_done", "schedule": 30.0, "options": {"expires": 30}},
+    "index-messages": {"task": "crm.bells.index", "schedule": 5.0, "options": {"expires": 5}},
     "wake-snoozed": {"task": "crm.bells.wake", "schedule": 30.0, "options": {"expires": 30}},
     "watch-numbers": {"task": "whatsapp.tasks.watch_numbers", "schedule": 300.0, "options": {"expires": 300}},
     "sync-numbers": {"task": "whatsapp.tasks.sync_connections", "schedule": 3600.0, "options": {"expires": 600}},

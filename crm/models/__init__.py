@@ -10,6 +10,7 @@ from crm.models.messages import (
     Source,
     UnmatchedStatus,
 )
+from crm.models.search import MessageWord, SearchProgress
 
 __all__ = [
     "Activity",
@@ -25,8 +26,10 @@ __all__ = [
     "IdentityKind",
     "Message",
     "MessageStatus",
+    "MessageWord",
     "Priority",
     "Reaction",
+    "SearchProgress",
     "Source",
     "UnmatchedStatus",
 ]

@@ -5,8 +5,10 @@ from enum import StrEnum
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import QueryDict
 
+from crm import searching
 from crm.models import Contact, ConversationStatus
 from crm.models.conversations import ConversationQuerySet
 from tenants.models import Membership
@@ -90,7 +92,12 @@ class Filters:
             owner = membership.pk if self.assignee == ME else UUID(self.assignee)
             conversations = conversations.filter(assignee_id=owner)
         if self.words:
-            conversations = conversations.filter(contact__in=Contact.objects.matching(self.words))
+            said = searching.find(self.words)
+            conversations = conversations.filter(
+                Q(contact__in=Contact.objects.matching(self.words)) | Q(pk__in=said)
+                if said
+                else Q(contact__in=Contact.objects.matching(self.words))
+            )
         return conversations
 
 
