@@ -8,6 +8,7 @@ from django.db import connection
 from crm import live
 from crm.inbound import statuses
 from tenants.context import system_transaction
+from tenants.crash_points import crash_point
 
 # A sender that died leaves its lease behind. It may have written the request: nobody knows.
 _EXPIRE_LEASES = """
@@ -48,6 +49,7 @@ def reconcile() -> dict[str, int]:
         resent = [row[0] for row in cursor.fetchall()]
         matched = statuses.match_all_parked(cursor)
         _tell(cursor, expired + resent)
+        crash_point("reconcile.before-commit")
     return {"expired": len(expired), "resent": len(resent), "matched": matched}
 
 
