@@ -40,7 +40,9 @@ def talk(*, people: int, number_id: str = NUMBER) -> int:
     return people
 
 
-def compose(*, tenant: str, count: int, first: int = 0, after_s: list[float] | None = None, source: str = "agent") -> int:
+def compose(
+    *, tenant: str, count: int, first: int = 0, after_s: list[float] | None = None, source: str = "agent"
+) -> int:
     """Write `count` messages round the conversations; the same message again when called again.
 
     With `after_s` = [least, most] they are due later, evenly spread.
@@ -121,6 +123,14 @@ def dispatch(*, tenant: str, number: str) -> int:
     from crm import bells
 
     return bells.dispatch(tenant, number)
+
+
+def dispatch_impatiently(*, tenant: str, number: str) -> int:
+    """The same, waiting half a second for an answer instead of twenty."""
+    from whatsapp.providers.cloud import client
+
+    client.SILENCE_TIMEOUT = client.CONNECT_TIMEOUT = 0.5
+    return dispatch(tenant=tenant, number=number)
 
 
 def replay_everything() -> dict[str, Any]:

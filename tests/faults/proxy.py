@@ -37,13 +37,22 @@ class Proxy:
         """Reset every connection there is."""
         self._do(self._cut())
 
+    def shut(self) -> None:
+        """Listen no more, as a host that is not there."""
+        self._do(self._shut())
+
+    def open(self) -> None:
+        self._server = self._do(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+
     def __enter__(self) -> Self:
         self._thread.start()
-        self._server = self._do(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.open()
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._do(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -53,12 +62,15 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     async def _close(self) -> None:
-        self._server.close()
+        await self._shut()
         await self._cut()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+
+    async def _shut(self) -> None:
+        self._server.close()
 
     async def _cut(self) -> None:
         for writer in list(self._writers):
@@ -78,7 +90,8 @@ class Proxy:
         self._writers |= both
         try:
             await asyncio.gather(
-                self._pass(reader, onward, "cut_request_after", both), self._pass(there, writer, "cut_answer_after", both)
+                self._pass(reader, onward, "cut_request_after", both),
+                self._pass(there, writer, "cut_answer_after", both),
             )
         finally:
             self._writers -= both

@@ -161,5 +161,3 @@ def answers(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-

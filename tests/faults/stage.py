@@ -25,7 +25,7 @@ from crm.local.processes import dying_with_us, free_port, stop, working_in
 from whatsapp.simulator.process import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET = "local-app-secret"  # noqa: S105
+SECRET = "local-app-secret"
 NUMBER = "900000000000001"  # of none the simulator has declared, so that no limit of its own stands in the way
 PATIENCE_S = 60
 

@@ -50,7 +50,7 @@ def test_a_worker_that_merges_and_dies_at(stage: Stage, scale, point: str):
         webhooks = texts(times * 20, people=PEOPLE)
         for first in range(0, len(webhooks), 20):
             zygote.call("tests.faults.people:store", bodies=[body.decode() for _, body in webhooks[first : first + 20]])
-            assert _die(zygote, "tests.faults.people:drain", point) == DIED
+            assert die(zygote, "tests.faults.people:drain", point) == DIED
         zygote.call("tests.faults.people:drain")
 
         lost, doubled = count_messages(stage, dict(webhooks))
@@ -86,14 +86,18 @@ def test_a_sender_that_dies_at(stage: Stage, scale, scene, point: str):
     zygote, whatsapp, company = scene
     for n in range(times):
         zygote.call("tests.faults.people:compose", tenant=company["tenant"], count=1, first=n)
-        assert _die(zygote, "tests.faults.people:dispatch", point, **company) == DIED
+        assert die(zygote, "tests.faults.people:dispatch", point, **company) == DIED
         wait_until(lambda: _leases(stage) == 0, seconds=10)
         zygote.call("tests.faults.people:reconcile")
         assert zygote.call("tests.faults.people:dispatch", **company) == 0  # another sender comes by, and finds nothing
 
     states = dict(stage.sql("SELECT status, count(*) FROM crm_message WHERE direction = 'outbound' GROUP BY 1"))
     never, doubled, _ = count_sends(stage, whatsapp)
-    _note(point, times, f"{doubled} sent twice; " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+    _note(
+        point,
+        times,
+        f"{doubled} sent twice; " + ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
+    )
     assert states == {"accepted" if point == "settle.after-commit" else "unknown": times}
     assert doubled == 0
     assert never == (0 if SENDING[point] else times)
@@ -105,10 +109,10 @@ def test_a_reconciler_that_dies_at(stage: Stage, scale, scene, point: str):
     times = scale(2, 20)
     zygote, whatsapp, company = scene
     zygote.call("tests.faults.people:compose", tenant=company["tenant"], count=1)
-    assert _die(zygote, "tests.faults.people:dispatch", "dispatch.after-post", **company) == DIED
+    assert die(zygote, "tests.faults.people:dispatch", "dispatch.after-post", **company) == DIED
     wait_until(lambda: _leases(stage) == 0, seconds=10)
     for _ in range(times):
-        assert _die(zygote, "tests.faults.people:reconcile", point) == DIED
+        assert die(zygote, "tests.faults.people:reconcile", point) == DIED
         assert stage.one("SELECT status FROM crm_message WHERE direction = 'outbound'") == "sending"
 
     zygote.call("tests.faults.people:reconcile")
@@ -116,7 +120,7 @@ def test_a_reconciler_that_dies_at(stage: Stage, scale, scene, point: str):
     assert stage.one("SELECT status FROM crm_message WHERE direction = 'outbound'") == "unknown"
 
 
-def _die(zygote: Zygote, function: str, point: str, **arguments: str) -> int:
+def die(zygote: Zygote, function: str, point: str, **arguments: str) -> int:
     pid = zygote.call(function, wait=False, environment={"CRASH_AT": point}, **arguments)
     return zygote.wait(pid)
 

@@ -75,17 +75,18 @@ def _break_the_servers(stage: Stage, *, until) -> list[float]:
     return downtime
 
 
-def count_messages(stage: Stage, acknowledged) -> tuple[int, int]:
-    """(acknowledged and not present, present more than once or counted more than once)."""
+def count_messages(stage: Stage, acknowledged, *, is_unread: bool = True) -> tuple[int, int]:
+    """(acknowledged and not present, present more than once or counted more than once). An answer ends the unread."""
     present = dict(
         stage.sql("SELECT provider_message_id, count(*) FROM crm_message WHERE direction = 'inbound' GROUP BY 1")
     )
     lost = [wamid for wamid in acknowledged if wamid not in present]
     doubled = sum(amount - 1 for amount in present.values())
     unread = stage.one("SELECT coalesce(sum(unread_count), 0) FROM crm_conversation")
+    miscounted = abs(unread - sum(present.values())) if is_unread else 0
     contacts = stage.one("SELECT count(*) - count(DISTINCT phone) FROM crm_contact")
     threads = stage.one("SELECT count(*) - count(DISTINCT contact_id) FROM crm_conversation")
-    return len(lost), doubled + abs(unread - sum(present.values())) + contacts + threads
+    return len(lost), doubled + miscounted + contacts + threads
 
 
 def _others(answers) -> int:

@@ -71,5 +71,3 @@ def count_sends(stage: Stage, whatsapp: Simulator) -> tuple[int, int, int]:
     resent = stage.one("SELECT count(*) FROM crm_message WHERE direction = 'outbound' AND attempt > 1")
     assert set(accepted) <= ours
     return len(ours - set(accepted)), sum(times - 1 for times in accepted.values()), resent
-
-

@@ -47,7 +47,10 @@ def test_redis_that_is_stalled_and_cut_off(stage: Stage, scale):
     """F5: webhooks are taken meanwhile, and the work goes on by itself afterwards."""
     seconds = scale(4, 60)
     count, port = seconds * 50, new_port()
-    with Proxy(stage.servers.redis.port) as line, stage.zygote(REDIS_URL=_through(line, stage.servers.redis_url)) as zygote:
+    with (
+        Proxy(stage.servers.redis.port) as line,
+        stage.zygote(REDIS_URL=_through(line, stage.servers.redis_url)) as zygote,
+    ):
         with web_slots(zygote, [port]), worker_slots(zygote, 1), beats(zygote):
             zygote.call("tests.faults.people:found")
             with Meta([port], rate=50) as meta:
@@ -83,7 +86,12 @@ def test_postgresql_that_is_stalled_and_cut_off(stage: Stage, scale):
     count = rounds * 100
     with Proxy(stage.servers.postgres.port) as line:
         database = _through(line, stage.servers.database_url)
-        with stage.zygote(DATABASE_URL=database) as zygote, web_slots(zygote, [port]), worker_slots(zygote, 1), beats(zygote):
+        with (
+            stage.zygote(DATABASE_URL=database) as zygote,
+            web_slots(zygote, [port]),
+            worker_slots(zygote, 1),
+            beats(zygote),
+        ):
             zygote.call("tests.faults.people:found")
             with Meta([port], rate=100) as meta:
                 meta.deliver(texts(count, people=50))

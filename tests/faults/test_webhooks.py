@@ -151,7 +151,9 @@ def test_one_webhook_that_cannot_be_merged_stops_no_other(stage: Stage, scale, p
 
 
 def _pass_the_time(stage: Stage) -> str:
-    stage.sql("UPDATE whatsapp_webhookevent SET next_attempt_at = now() WHERE state = 'new' AND next_attempt_at > now()")
+    stage.sql(
+        "UPDATE whatsapp_webhookevent SET next_attempt_at = now() WHERE state = 'new' AND next_attempt_at > now()"
+    )
     return stage.one("SELECT state FROM whatsapp_webhookevent WHERE state <> 'done'")
 
 
@@ -184,7 +186,7 @@ def _post_endless(port: int, size: int, *, chunked: bool = False) -> int:
     block = b"a" * 65536
     try:
         connection.request(
-            "POST", "/webhooks/whatsapp/", (block for _ in range(size // len(block))), 
+            "POST", "/webhooks/whatsapp/", (block for _ in range(size // len(block))),
             {"Content-Type": "application/json"} | ({} if chunked else {"Content-Length": str(size // len(block) * len(block))}),
             encode_chunked=chunked,
         )  # fmt: skip
@@ -214,7 +216,9 @@ def _post_raw(port: int, *, body: bytes, length: int) -> int:
 
 
 def _head(fields: dict[str, str], length: int) -> bytes:
-    lines = [f"{name}: {value}" for name, value in {"Host": "127.0.0.1", **fields, "Content-Length": str(length)}.items()]
+    lines = [
+        f"{name}: {value}" for name, value in {"Host": "127.0.0.1", **fields, "Content-Length": str(length)}.items()
+    ]
     return ("POST /webhooks/whatsapp/ HTTP/1.1\r\n" + "\r\n".join(lines) + "\r\n\r\n").encode()
 
 

@@ -189,7 +189,9 @@ def test_an_old_webhook_that_is_merged_now_does_not_show_that_any_arrive(ours, r
     age(ours, message, 90)
     with ours.transaction():
         Number.objects.filter(pk=ours.number.pk).update(last_webhook_at=None)
-    other = meta.store(meta.body(meta.statuses(meta.status("sent", wamid="wamid.other"), number_id=ours.number.phone_number_id)))
+    other = meta.store(
+        meta.body(meta.statuses(meta.status("sent", wamid="wamid.other"), number_id=ours.number.phone_number_id))
+    )
     with system_transaction():
         WebhookEvent.objects.filter(pk=other).update(received_at=now() - timedelta(seconds=60))
 
