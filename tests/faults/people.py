@@ -16,8 +16,12 @@ def migrate() -> None:
 
 
 def found(*, slug: str = "faults", number_id: str = NUMBER, pace: int = 80) -> dict[str, str]:
-    """A company with one number."""
+    """A company with one number, whose people have passwords that cost nothing to make."""
+    from django.conf import settings
+
     from tests.cast import found_company
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
     company = found_company(slug, number_id=number_id)
     with company.transaction():

@@ -22,6 +22,7 @@ import redis
 
 from crm.local import Servers
 from crm.local.processes import dying_with_us, free_port, stop, working_in
+from tests.emptying import empty_everything
 from whatsapp.simulator.process import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,25 +37,33 @@ class Stage:
     def __init__(self) -> None:
         self.data_dir = Path(tempfile.mkdtemp(prefix="ventana-faults-"))
         self.servers = Servers(data_dir=self.data_dir, durable=True)
-        self._zygote: Zygote | None = None
+        self._plain: Zygote | None = None
 
     def __enter__(self) -> "Stage":
         try:
             self.servers.start()
-            with self.zygote() as zygote:
-                zygote.call("tests.faults.people:migrate")
+            self._plain = Zygote(self, {})
+            self._plain.call("tests.faults.people:migrate")
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._plain:
+            self._plain.stop()
         self.servers.stop()
         shutil.rmtree(self.data_dir, ignore_errors=True)
 
     @contextmanager
     def zygote(self, **environment: Any) -> Iterator["Zygote"]:
-        """Where processes come from; they all live in the environment given here."""
+        """Where processes come from; they all live in the environment given here, and end with the block."""
+        if not environment and self._plain:
+            try:
+                yield self._plain
+            finally:
+                self._plain.end_all()
+            return
         zygote = Zygote(self, {name: str(value) for name, value in environment.items()})
         try:
             yield zygote
@@ -75,12 +84,9 @@ class Stage:
         return redis.Redis.from_url(self.servers.redis_url)
 
     def empty(self) -> None:
-        """Truncate every table but those that migrations fill, and forget what Redis knows."""
-        tables = self.one(
-            "SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
-            " AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')"
-        )
-        self.sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        """Truncate every table that has rows but those that migrations fill, and forget what Redis knows."""
+        empty_everything(self.servers.database_url)
+        self.sql("DROP TABLE IF EXISTS planned")
         self.redis.flushall()
 
     def crash_postgres(self) -> None:
@@ -150,6 +156,10 @@ class Zygote:
                 self._process.kill()
                 self._process.wait()
             self._process.stdout.close()
+
+    def end_all(self) -> None:
+        """Kill every process that was started here."""
+        self._ask(do="end")
 
     def start(self, name: str, *, without: Sequence[str] = (), **environment: Any) -> int:
         """Start a line of the Procfile; its process group."""

@@ -65,7 +65,6 @@ def scene(stage: Stage) -> Iterator[tuple[Zygote, Simulator, dict[str, str]]]:
         settings = {"GRAPH_API_URL": whatsapp.url, "SEND_LEASE_SECONDS": 1}
         with stage.zygote(**settings) as zygote:
             company = zygote.call("tests.faults.people:found", pace=1000)
-            zygote.call("tests.faults.people:talk", people=PEOPLE)
             yield zygote, whatsapp, company
 
 
@@ -84,12 +83,13 @@ def test_a_sender_that_dies_at(stage: Stage, scale, scene, point: str):
     """It ends accepted or unknown, never silently back in the queue: nobody knows what WhatsApp has."""
     times = scale(2, 20)
     zygote, whatsapp, company = scene
+    zygote.call("tests.faults.people:talk", people=times)
     for n in range(times):
         zygote.call("tests.faults.people:compose", tenant=company["tenant"], count=1, first=n)
         assert die(zygote, "tests.faults.people:dispatch", point, **company) == DIED
-        wait_until(lambda: _leases(stage) == 0, seconds=10)
-        zygote.call("tests.faults.people:reconcile")
-        assert zygote.call("tests.faults.people:dispatch", **company) == 0  # another sender comes by, and finds nothing
+    wait_until(lambda: _leases(stage) == 0, seconds=10)
+    zygote.call("tests.faults.people:reconcile")
+    assert zygote.call("tests.faults.people:dispatch", **company) == 0  # another sender comes by, and finds nothing
 
     states = dict(stage.sql("SELECT status, count(*) FROM crm_message WHERE direction = 'outbound' GROUP BY 1"))
     never, doubled, _ = count_sends(stage, whatsapp)
@@ -107,7 +107,8 @@ def test_a_sender_that_dies_at(stage: Stage, scale, scene, point: str):
 def test_a_reconciler_that_dies_at(stage: Stage, scale, scene, point: str):
     """What it had decided is undone with it, and the next one decides the same."""
     times = scale(2, 20)
-    zygote, whatsapp, company = scene
+    zygote, _, company = scene
+    zygote.call("tests.faults.people:talk", people=1)
     zygote.call("tests.faults.people:compose", tenant=company["tenant"], count=1)
     assert die(zygote, "tests.faults.people:dispatch", "dispatch.after-post", **company) == DIED
     wait_until(lambda: _leases(stage) == 0, seconds=10)

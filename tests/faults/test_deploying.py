@@ -16,8 +16,8 @@ UNSENT = "SELECT count(*) FROM crm_message WHERE direction = 'outbound' AND stat
 
 def test_a_rolling_restart_with_a_migration_in_the_middle(stage: Stage, scale):
     """SIGTERM, as every host sends it. What is under way is finished, what is not begun is left to the next."""
-    rounds, ports = scale(1, 5), [new_port(), new_port()]
-    count, sends = rounds * 600, rounds * 300
+    rounds, ports = scale(1, 4), [new_port(), new_port()]
+    count, sends = rounds * 500, rounds * 200
     with (
         simulator(app_port=ports[0], delay_ms=[20, 120]) as whatsapp,
         stage.zygote(GRAPH_API_URL=whatsapp.url) as zygote,

@@ -11,7 +11,7 @@ from tests.faults.stage import Stage, new_port, wait_until
 
 def test_with_the_zygote_everything_it_started_ends(stage: Stage):
     port = new_port()
-    with stage.zygote() as zygote:
+    with stage.zygote(LOG_LEVEL="ERROR") as zygote:
         web, worker = zygote.start("web", PORT=port), zygote.start("worker")
         wait_until(lambda: answers(port) and zygote.is_at_work(worker))
         family = [psutil.Process(zygote.pid), *psutil.Process(zygote.pid).children(recursive=True)]

@@ -87,7 +87,7 @@ def _meet(stage: Stage, zygote: Zygote, whatsapp: Simulator, line: Proxy, case: 
 
 def test_a_number_that_is_too_fast_is_not_stormed(stage: Stage, scale, scene):
     """130429 for a while: after the first page at most one try a second, and everything goes out afterwards."""
-    count, seconds, (zygote, whatsapp, _) = scale(100, 400), scale(5, 30), scene
+    count, seconds, (zygote, whatsapp, _) = scale(100, 400), scale(4, 20), scene
     company = zygote.call("tests.faults.people:found")
     whatsapp.faults(error_code=130429)
     zygote.call("tests.faults.people:talk", people=count)

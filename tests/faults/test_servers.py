@@ -21,7 +21,7 @@ SELECT count(pg_terminate_backend(pid)) FROM (
 
 def test_database_sessions_that_are_ended_at_random(stage: Stage, scale):
     """F4."""
-    count, times = scale(600, 6_000), scale(5, 60)
+    count, times = scale(500, 4_000), scale(4, 40)
     port, rate = new_port(), scale(150, 100)
     with stage.zygote() as zygote, web_slots(zygote, [port]), worker_slots(zygote, 1), beats(zygote):
         zygote.call("tests.faults.people:found")

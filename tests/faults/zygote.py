@@ -42,6 +42,10 @@ def _obey(command: dict[str, Any]) -> dict[str, Any]:
             return _kill(command["pid"], signal.Signals(command["signal"]))
         case "poll":
             return {"status": _collect(command["pid"], block=False)}
+        case "end":
+            for pid in list(_children):
+                _kill(pid)
+            return {}
         case other:
             return {"error": f"unknown command {other}"}
 
@@ -110,7 +114,7 @@ def _arm() -> None:
             setattr(settings, name.removeprefix("SETTING_"), json.loads(value))
     for name, seconds in json.loads(os.environ.get("BEAT_EVERY", "{}")).items():
         settings.CELERY_BEAT_SCHEDULE[name]["schedule"] = seconds
-        settings.CELERY_BEAT_SCHEDULE[name]["options"] = {"expires": max(2, seconds)}
+        settings.CELERY_BEAT_SCHEDULE[name]["options"] = {"expires": max(2.0, seconds)}
 
 
 def _kill(pid: int, signal_: signal.Signals = signal.SIGKILL) -> dict[str, Any]:
