@@ -90,6 +90,26 @@ def snooze(*, tenant: str, count: int, least_s: float, most_s: float) -> int:
     return count
 
 
+def enroll(*, tenant: str, count: int) -> int:
+    """Put conversations into a sequence of one step; when it is due is written by the caller."""
+    from crm.models import Conversation
+    from sequences import enrolling
+    from sequences.definition import Definition, Delay, Step, Unit, Variant
+    from sequences.models import Sequence, SequenceVersion
+    from tenants.context import tenant_transaction
+
+    step = Step("", Delay(count=1, unit=Unit.HOURS), (Variant(text="Paso", template=None),))
+    definition = Definition(steps=(step,), quiet_from="00:00", quiet_to="00:00")
+    with tenant_transaction(UUID(tenant)):
+        sequence = Sequence.objects.create(tenant_id=tenant, name="Carrito", is_active=True)
+        sequence.version = SequenceVersion.objects.create(
+            tenant_id=tenant, sequence=sequence, number=1, definition=definition.as_json()
+        )
+        sequence.save()
+        enrolling.enroll(sequence, list(Conversation.objects.order_by("pk")[:count]), now=datetime.now(UTC))
+    return count
+
+
 def decide_shown(*, tenant: str) -> int:
     """A person looks at the messages of unknown outcome and has each sent again; how many there were."""
     from crm import outbound

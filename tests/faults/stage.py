@@ -86,7 +86,7 @@ class Stage:
     def empty(self) -> None:
         """Truncate every table that has rows but those that migrations fill, and forget what Redis knows."""
         empty_everything(self.servers.database_url)
-        self.sql("DROP TABLE IF EXISTS planned")
+        self.sql("DROP TABLE IF EXISTS planned, planned_steps")
         self.redis.flushall()
 
     def crash_postgres(self) -> None:

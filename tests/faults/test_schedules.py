@@ -43,7 +43,9 @@ def _plan_sends(scene: Scene, count: int, least: float, most: float) -> None:
 def _sent(scene: Scene) -> list[tuple[str, float]]:
     due = {str(id_): at for id_, at in scene.stage.sql("SELECT id, extract(epoch FROM at)::float8 FROM planned")}
     accepted = [
-        ((entry["biz_opaque_callback_data"] or "").partition(".")[0], entry["at"]) for entry in scene.whatsapp.ledger()
+        ((entry["biz_opaque_callback_data"] or "").partition(".")[0], entry["at"])
+        for entry in scene.whatsapp.ledger()
+        if entry["text"] != "Paso"
     ]
     return [(name, _moment(at) - due[name]) for name, at in accepted]
 
@@ -62,8 +64,35 @@ def _woken(scene: Scene) -> list[tuple[str, float]]:
     )
 
 
+def _plan_steps(scene: Scene, count: int, least: float, most: float) -> None:
+    scene.zygote.call("tests.faults.people:enroll", tenant=scene.tenant, count=count)
+    scene.stage.sql(
+        """
+        UPDATE sequences_enrollment e SET due_at = now() + make_interval(secs => %s + (%s - %s) * place.n / %s)
+        FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM sequences_enrollment) AS place WHERE place.id = e.id
+        """,
+        least, most, least, float(count),
+    )  # fmt: skip
+    scene.stage.sql(
+        """
+        CREATE TABLE planned_steps AS SELECT contact.phone, e.due_at FROM sequences_enrollment e
+        JOIN crm_conversation c ON c.id = e.conversation_id JOIN crm_contact contact ON contact.id = c.contact_id
+        """
+    )
+
+
+def _stepped(scene: Scene) -> list[tuple[str, float]]:
+    due = dict(scene.stage.sql("SELECT phone, extract(epoch FROM due_at)::float8 FROM planned_steps"))
+    sent = [(entry["to"], entry["at"]) for entry in scene.whatsapp.ledger() if entry["text"] == "Paso"]
+    return [(phone, _moment(at) - due[phone]) for phone, at in sent]
+
+
 # Another kind of work that falls due belongs here: how to plan it, and who can tell how often each was done.
-WORKS = [Work("deferred sends", _plan_sends, _sent), Work("snoozed conversations", _plan_snoozes, _woken)]
+WORKS = [
+    Work("deferred sends", _plan_sends, _sent),
+    Work("snoozed conversations", _plan_snoozes, _woken),
+    Work("steps of a sequence", _plan_steps, _stepped),
+]
 
 
 def test_three_schedulers_do_each_thing_once(stage: Stage, scale):
@@ -75,7 +104,7 @@ def test_three_schedulers_do_each_thing_once(stage: Stage, scale):
         company = zygote.call("tests.faults.people:found", pace=1000)
         scene = Scene(stage, zygote, whatsapp, company["tenant"])
         zygote.call("tests.faults.people:talk", people=count)
-        with worker_slots(zygote, 2), beats(zygote, 3, **{"wake-snoozed": 2}) as schedulers:
+        with worker_slots(zygote, 2), beats(zygote, 3, **{"wake-snoozed": 2, "run-sequences": 2}) as schedulers:
             for work in WORKS:
                 work.plan(scene, count, 5, 5 + seconds)
             kills, until = 0, time.monotonic() + seconds
