@@ -1,7 +1,10 @@
 """Cut and stalled lines to PostgreSQL and Redis, and sessions that an operator ends."""
 
+import http.client
 import random
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.bench.report import milliseconds
@@ -78,6 +81,31 @@ def test_redis_that_is_stalled_and_cut_off(stage: Stage, scale):
         assert stored == count
         assert set(meta.history.answers) == {200}
         assert (lost, doubled) == (0, 0)
+
+
+def test_pages_after_postgresql_was_restarted(stage: Stage, scale):
+    """F3: the connections that lay in the pool are dead, and nobody is shown that."""
+    rounds, port = scale(1, 5), new_port()
+    seen: Counter[int] = Counter()
+    with stage.zygote() as zygote, web_slots(zygote, [port]), ThreadPoolExecutor(20) as people:
+        for _ in range(rounds):
+            warm = set(people.map(lambda _: _page(port), range(60)))
+            assert warm == {200}
+            stage.crash_postgres()
+            seen.update(_page(port) for _ in range(30))
+
+    report.note("F3", "pages after PostgreSQL was stopped `immediate` and started", f"{rounds} times, {sum(seen.values())} pages",
+                f"**{sum(seen.values()) - seen[200]} failed**")  # fmt: skip
+    assert set(seen) == {200}
+
+
+def _page(port: int) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/accounts/login/", headers={"Cookie": "sessionid=abcdefabcdefabcdefabcdefabcdefab"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def test_postgresql_that_is_stalled_and_cut_off(stage: Stage, scale):
