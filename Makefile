@@ -23,7 +23,7 @@ bench: .venv/test.stamp
 	$(BIN)/python -m tests.bench
 
 faults: .venv/test.stamp
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest tests/faults --faults
 
 messages: .venv/test.stamp
 	$(BIN)/python manage.py makemessages --all --no-location --ignore .venv

@@ -113,7 +113,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 
 DATABASES = {
     "default": {
-        **env.db("DATABASE_URL", engine="django.db.backends.postgresql"),
+        **env.db("DATABASE_URL", engine="tenants.postgresql"),
         "CONN_MAX_AGE": 0,
         "DISABLE_SERVER_SIDE_CURSORS": True,  # a transaction pooler in between would lose them
         "OPTIONS": {

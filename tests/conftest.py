@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.core.cache import cache
@@ -10,6 +9,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from tests.cast import Company, found_company
+from tests.emptying import empty_everything
 from tests.plugin import servers
 from tests.serving import serving
 
@@ -31,7 +31,7 @@ def committed(django_db_setup, django_db_blocker) -> Iterator[None]:
             yield
         finally:
             connections.close_all()
-            empty_everything()
+            empty_everything(servers.database_url)
             cache.clear()
 
 
@@ -40,29 +40,6 @@ def server(django_db_setup) -> Iterator[str]:
     """A running server for tests that commit; its URL. It has caches of its own: do not change settings under it."""
     with serving() as url:
         yield url
-
-
-def empty_everything() -> None:
-    """Truncate every table that has rows but the record of migrations, as the login that owns them."""
-    with psycopg.connect(servers.database_url, autocommit=True) as owner:
-        owner.execute(
-            """
-            DO $$
-            DECLARE candidate text; filled text[] := '{}'; has_rows boolean;
-            BEGIN
-                FOR candidate IN
-                    SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'
-                    AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
-                LOOP
-                    EXECUTE format('SELECT EXISTS (SELECT FROM %s)', candidate) INTO has_rows;
-                    IF has_rows THEN filled := filled || candidate; END IF;
-                END LOOP;
-                IF filled <> '{}' THEN
-                    EXECUTE 'TRUNCATE ' || array_to_string(filled, ', ') || ' RESTART IDENTITY CASCADE';
-                END IF;
-            END $$
-            """
-        )
 
 
 @pytest.fixture

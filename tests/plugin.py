@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from crm.local import Servers, set_local_environment
 
 _data_dir = Path(tempfile.mkdtemp(prefix="ventana-test-"))
@@ -36,3 +38,7 @@ os.environ["REDIS_URL"] = servers.redis_url
 def _stop() -> None:
     servers.stop()
     shutil.rmtree(_data_dir, ignore_errors=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", action="store_true", help="tests/faults at its full scale; writes docs/faults.md")

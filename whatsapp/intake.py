@@ -23,6 +23,7 @@ from django.db import DatabaseError, connections
 
 from tenants import counters
 from tenants.context import system_transaction
+from tenants.crash_points import crash_point
 from tenants.encryption import NO_TENANT, seal
 from whatsapp.models import Endpoint, WebhookEvent
 
@@ -112,7 +113,9 @@ class Writer:
             try:
                 async with asyncio.timeout(COMMIT_TIMEOUT):
                     connection = await self._connected()
+                    crash_point("intake.before-commit")
                     await connection.execute(_INSERT, columns, prepare=True)
+                    crash_point("intake.after-commit")
                 return True
             except (psycopg.Error, OSError, TimeoutError) as error:
                 log.warning("webhooks not stored", extra={"error": type(error).__name__, "webhooks": len(page)})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,14 +24,16 @@ JOIN unnest(%s::text[], %s::text[]) AS wanted (provider, phone_number_id)
   ON n.provider = wanted.provider AND n.phone_number_id = wanted.phone_number_id
 JOIN tenants_queue triage ON triage.tenant_id = n.tenant_id AND triage.is_triage
 """
-# Once in a while is enough to know that the webhooks of a number arrive; more would make one row hot.
+# Once in a while is enough to know that the webhooks of a number arrive; more would make one row hot. The moment is when
+# it was stored, not when it was merged: old ones that are merged late, or again, do not show that any arrive now.
 _SEEN = """
-UPDATE whatsapp_number SET last_webhook_at = statement_timestamp()
-WHERE id IN (
-    SELECT id FROM whatsapp_number
-    WHERE id = ANY(%s) AND (last_webhook_at IS NULL OR last_webhook_at < statement_timestamp() - interval '5 seconds')
-    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-)
+UPDATE whatsapp_number n SET last_webhook_at = seen.at
+FROM (
+    SELECT known.id, s.at FROM whatsapp_number known JOIN unnest(%s::uuid[], %s::timestamptz[]) AS s (id, at) ON s.id = known.id
+    WHERE known.last_webhook_at IS NULL OR known.last_webhook_at < s.at - interval '5 seconds'
+    ORDER BY known.id FOR NO KEY UPDATE OF known SKIP LOCKED
+) AS seen
+WHERE n.id = seen.id
 """
 
 
@@ -44,8 +47,8 @@ def find_lines(cursor: Any, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str
     }
 
 
-def mark_seen(cursor: Any, number_ids: Iterable[UUID]) -> None:
-    """Remember that webhooks of these numbers reach us."""
-    ids = sorted(set(number_ids))
-    if ids:
-        cursor.execute(_SEEN, [ids])
+def mark_seen(cursor: Any, seen: Iterable[tuple[UUID, datetime]]) -> None:
+    """Remember when a webhook of each number was last stored: (number, moment), in any order."""
+    latest = dict(sorted(seen, key=lambda pair: pair[1]))
+    if latest:
+        cursor.execute(_SEEN, [list(latest), list(latest.values())])

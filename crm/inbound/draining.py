@@ -14,6 +14,7 @@ from crm.inbound.merging import Delivery, Merged, merge
 from tenants import clock, counters
 from tenants.alerts import raise_alert
 from tenants.context import system_transaction
+from tenants.crash_points import crash_point
 from tenants.encryption import unseal
 from tenants.models import Severity
 from whatsapp.events import Event, MalformedBody
@@ -82,6 +83,7 @@ def _drain_batch(batch: int) -> int:
             cursor.execute(_CLAIM, [batch])
             stored = [_stored(row) for row in cursor.fetchall()]
             ids = [one.id for one in stored]
+            crash_point("drain.after-claim")
             if stored:
                 _merge_stored(cursor, stored)
         return len(ids)
@@ -157,6 +159,7 @@ def _merge_stored(cursor: Any, stored: Sequence[Stored]) -> Merged:
     moments = [one.received_at - clock.ahead() for one in stored]
     cursor.execute(_FINISH, [*map(list, zip(*finished, strict=True)), min(moments), max(moments)])
     _alert_unrouted(finished)
+    crash_point("drain.before-commit")
     transaction.on_commit(lambda: _announce(merged))
     return merged
 
@@ -186,6 +189,7 @@ def _alert_unrouted(finished: Iterable[tuple[int, str, UUID | None, str, str]]) 
 
 
 def _announce(merged: Merged) -> None:
+    crash_point("drain.after-commit")
     counters.count("merged_messages_total", merged.inserted)
     for tenant_id, contacts in merged.replied.items():
         signals.contacts_replied.send_robust(

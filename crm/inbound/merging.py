@@ -75,7 +75,7 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
         notices.merge_notices(
             cursor, [h for delivery in deliveries for h in delivery.happenings if isinstance(h, Notice)]
         )
-        mark_seen(cursor, {line.number_id for line, _, _ in events})
+        mark_seen(cursor, {(line.number_id, received_at) for line, _, received_at in events})
         _tell_pages(cursor, merged.changed)
     return merged
 

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from crm.inbound.directory import Line
 from crm.references import read_reference
+from tenants.crash_points import crash_point
 from whatsapp.errors import classify, handling
 from whatsapp.events import StatusChanged
 from whatsapp.statuses import Status
@@ -189,6 +190,7 @@ def merge_statuses(cursor: Any, events: list[tuple[Line, StatusChanged]], change
         report = reports.setdefault(key, Report(line.number_id, line.tenant_id, key[1]))
         report.add(event.status, event.at, _facts(line, event))
     unmatched = _apply(cursor, list(reports.values()), changed)
+    crash_point("statuses.between")
     lost = {(report.number_id, report.provider_message_id) for report in unmatched}
     _park(cursor, [(line, event) for line, event in known if (line.number_id, event.message_id[:200]) in lost])
 

@@ -18,6 +18,7 @@ from crm.outbound.crew import Crew
 from crm.outbound.settling import Outcome, settle
 from crm.references import reference
 from tenants.context import tenant_transaction
+from tenants.crash_points import crash_point
 from tenants.encryption import unseal
 from whatsapp.capabilities import CAPABILITIES, PairPace
 from whatsapp.errors import Reason
@@ -127,6 +128,7 @@ def _send_pages(tenant_id: UUID, number_id: UUID) -> tuple[int, bool]:
         if number is None:
             return sent, True
         if page:
+            crash_point("dispatch.after-claim")
             sent += _send_page(tenant_id, number, page, begin_until=begin_until)
         elif wait >= GATHER_SECONDS and _crew.has_others(number_id):
             return sent, False  # the pace holds us back: one that waits for it is enough
@@ -241,6 +243,7 @@ def _send_chain(provider: str, account: Account, chain: list[Claimed], begin_unt
 
 
 def _send(provider: str, account: Account, claimed: Claimed) -> Outcome:
+    crash_point("dispatch.before-post")
     try:
         accepted = get_provider(provider).send(
             account,
@@ -259,4 +262,5 @@ def _send(provider: str, account: Account, claimed: Claimed) -> Outcome:
         # Not foreseen, so we cannot say whether it was written: the careful reading is that it was.
         log.exception("send failed unexpectedly", extra={"message_id": str(claimed.message_id)})
         return Outcome.unknown(claimed, type(error).__name__)
+    crash_point("dispatch.after-post")
     return Outcome.accepted(claimed, accepted)

@@ -9,13 +9,19 @@ from django.conf import settings
 
 log = logging.getLogger(__name__)
 
-# KEYS[1] bucket; ARGV: rate per second, burst, wanted. Returns {granted, milliseconds until one more}.
+# KEYS[1] bucket; ARGV: rate per second, burst, wanted. Returns {granted, milliseconds until one more}. After a hold one
+# goes first and alone, to see whether WhatsApp takes us again; the others follow a second later, or are held again.
 _TAKE = """
 local now = redis.call('TIME'); now = now[1] + now[2] / 1000000
 local rate, burst, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local state = redis.call('HMGET', KEYS[1], 'tokens', 'at', 'held')
+local state = redis.call('HMGET', KEYS[1], 'tokens', 'at', 'held', 'asked')
 local tokens, at, held = tonumber(state[1]) or burst, tonumber(state[2]) or now, tonumber(state[3]) or 0
 if held > now then return {0, math.ceil((held - now) * 1000)} end
+if held > 0 and not state[4] then
+    redis.call('HSET', KEYS[1], 'tokens', 0, 'at', now, 'held', now + 1, 'asked', 1)
+    return {math.min(1, wanted), 1000}
+end
+redis.call('HDEL', KEYS[1], 'held', 'asked')
 tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
 local granted = math.max(0, math.min(wanted, math.floor(tokens)))
 tokens = tokens - granted
@@ -28,6 +34,7 @@ return {granted, wait}
 _HOLD = """
 local now = redis.call('TIME'); now = now[1] + now[2] / 1000000
 redis.call('HSET', KEYS[1], 'held', now + tonumber(ARGV[1]))
+redis.call('HDEL', KEYS[1], 'asked')
 redis.call('EXPIRE', KEYS[1], math.ceil(tonumber(ARGV[1])) + 3600)
 """
 

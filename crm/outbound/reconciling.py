@@ -8,6 +8,7 @@ from django.db import connection
 from crm import live
 from crm.inbound import statuses
 from tenants.context import system_transaction
+from tenants.crash_points import crash_point
 
 # A sender that died leaves its lease behind. It may have written the request: nobody knows.
 _EXPIRE_LEASES = """
@@ -19,7 +20,8 @@ WHERE id IN (
 RETURNING id
 """
 # Once, after the grace, only what costs at most one more answer (a person's reply, a utility template), and only when
-# a webhook of the same number was stored after the grace: had ours been down, the status would be missing for that reason.
+# a webhook of the same number was stored after the grace: had our intake been down, the status would be missing for that
+# reason. So it would while webhooks of before that moment wait to be merged (workers that are back after an outage).
 _RESEND = """
 UPDATE crm_message SET status = 'queued', resent = true, next_attempt_at = statement_timestamp(), lease_expires_at = NULL, unknown_at = NULL
 WHERE id IN (
@@ -29,6 +31,8 @@ WHERE id IN (
       AND m.unknown_at < statement_timestamp() - make_interval(secs => %(grace)s)
       AND n.last_webhook_at > m.unknown_at + make_interval(secs => %(grace)s)
       AND n.is_active AND n.paused_reason = ''
+      AND m.unknown_at + make_interval(secs => %(grace)s) < COALESCE(
+          (SELECT min(next_attempt_at) FROM whatsapp_webhookevent WHERE state = 'new'), 'infinity')
     ORDER BY m.id LIMIT 1000 FOR UPDATE OF m SKIP LOCKED
 )
 RETURNING id
@@ -48,6 +52,7 @@ def reconcile() -> dict[str, int]:
         resent = [row[0] for row in cursor.fetchall()]
         matched = statuses.match_all_parked(cursor)
         _tell(cursor, expired + resent)
+        crash_point("reconcile.before-commit")
     return {"expired": len(expired), "resent": len(resent), "matched": matched}
 
 

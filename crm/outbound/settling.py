@@ -14,6 +14,7 @@ from crm.outbound import pace
 from tenants import counters
 from tenants.alerts import raise_alert
 from tenants.context import tenant_transaction
+from tenants.crash_points import crash_point
 from tenants.models import Severity
 from whatsapp.errors import Handling, Reason, Scope, handling
 from whatsapp.models import Number
@@ -107,6 +108,8 @@ def settle(*, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
         statuses.match_parked(cursor, number_id=number.pk, provider_message_ids=wamids)
         cursor.execute(_AUDIENCES, [list({outcome.conversation_id for outcome in outcomes})])
         live.publish(tenant_id, [live.Change(row[0], (row[1],), (row[2],)) for row in cursor.fetchall()])
+        crash_point("settle.before-commit")
+    crash_point("settle.after-commit")
     # On their own: they lock other rows, and what happened to the messages must be written down in any case.
     with tenant_transaction(tenant_id), connection.cursor() as cursor:
         _act_on_refusals(cursor, tenant_id, number, outcomes)

@@ -19,7 +19,8 @@ from crm.models import Activity, Contact, Conversation, Episode, Message, Reacti
 from crm.models.conversations import ConversationQuerySet
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Membership, Tenant, User
-from tests.conftest import empty_everything
+from tests.emptying import empty_everything
+from tests.plugin import servers
 from tests.whatsapp.simulator.conftest import Application
 from whatsapp.models import EventState, Number, Template, WebhookEvent
 from whatsapp.simulator.process import Simulator, wait_until
@@ -40,7 +41,7 @@ def seed(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Path]
             yield path
         finally:
             connections.close_all()
-            empty_everything()
+            empty_everything(servers.database_url)
             cache.clear()
 
 

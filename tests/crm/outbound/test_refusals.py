@@ -12,6 +12,7 @@ from tests.crm.outbound.conftest import change_token, dispatch, hurry, reload, s
 from whatsapp import errors
 from whatsapp.errors import Reason
 from whatsapp.models import Number
+from whatsapp.simulator.process import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +89,21 @@ def test_too_fast_holds_the_whole_number_back(ours, rosa, simulator, texts, monk
     pace.hold(ours.number.pk, seconds=0)
     dispatch(ours)
     assert texts() == ["luz"]
+
+
+def test_while_it_stays_too_fast_one_message_at_a_time_asks(ours, rosa, simulator, texts):
+    """Else every page of a number that is held back would be refused whole, again and again."""
+    simulator.faults(error_code=130429)
+    for n in range(5):
+        say(ours, talk(ours, f"5190055502{n}"), str(n))
+    pace.hold(ours.number.pk, seconds=0)
+
+    assert dispatch(ours) == 1
+
+    simulator.faults(error_code=None)
+    hurry(ours)
+    pace.hold(ours.number.pk, seconds=0)
+    wait_until(lambda: dispatch(ours) >= 0 and len(texts()) == 5)
 
 
 @pytest.mark.parametrize("code", [190, 131042, 133010])

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from crm import outbound
+from crm import inbound, outbound
 from crm.models import MessageStatus, Source
 from crm.outbound import dispatching
 from crm.outbound.settling import Outcome, settle
 from crm.references import reference
+from tenants.context import system_transaction
 from tests import meta
 from tests.crm.outbound.conftest import (
     age,
@@ -22,7 +23,7 @@ from tests.crm.outbound.conftest import (
     say,
     talk,
 )
-from whatsapp.models import Number
+from whatsapp.models import Number, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -165,6 +166,38 @@ def test_while_our_own_intake_is_silent_nothing_is_resent(ours, rosa, quick_grac
 
     assert outbound.reconcile()["resent"] == 0
     assert reload(ours, message).status == "unknown"
+
+
+def test_while_webhooks_wait_to_be_merged_nothing_is_resent(ours, rosa, quick_grace):
+    """Workers that are back after an outage find hours of webhooks, and among them what became of the message."""
+    message = say(ours, rosa, status="unknown", attempt=1, unknown_at=now())
+    age(ours, message, 3600)
+    intake_received(ours)
+    said = meta.status("sent", wamid="wamid.arrived", biz_opaque_callback_data=reference(message.pk, 1))
+    waiting = meta.store(meta.body(meta.statuses(said, number_id=ours.number.phone_number_id)))
+    with system_transaction():
+        received_at = now() - timedelta(seconds=3590)
+        WebhookEvent.objects.filter(pk=waiting).update(received_at=received_at, next_attempt_at=received_at)
+
+    assert outbound.reconcile()["resent"] == 0
+    inbound.drain()
+    assert reload(ours, message).status == "sent"
+
+
+def test_an_old_webhook_that_is_merged_now_does_not_show_that_any_arrive(ours, rosa, quick_grace):
+    message = say(ours, rosa, status="unknown", attempt=1, unknown_at=now())
+    age(ours, message, 90)
+    with ours.transaction():
+        Number.objects.filter(pk=ours.number.pk).update(last_webhook_at=None)
+    other = meta.store(
+        meta.body(meta.statuses(meta.status("sent", wamid="wamid.other"), number_id=ours.number.phone_number_id))
+    )
+    with system_transaction():
+        WebhookEvent.objects.filter(pk=other).update(received_at=now() - timedelta(seconds=60))
+
+    inbound.drain()
+
+    assert outbound.reconcile()["resent"] == 0
 
 
 def test_a_late_answer_to_an_old_attempt_changes_nothing(ours, rosa):

@@ -1,0 +1,170 @@
+"""What runs inside a process of the product to prepare a scene: a company, conversations, messages to send."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from tests.faults.stage import NUMBER
+
+_NAMESPACE = UUID("5a4f6c0e-0000-4000-8000-000000000001")
+
+
+def migrate() -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+def found(*, slug: str = "faults", number_id: str = NUMBER, pace: int = 80) -> dict[str, str]:
+    """A company with one number, whose people have passwords that cost nothing to make."""
+    from django.conf import settings
+
+    from tests.cast import found_company
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+    company = found_company(slug, number_id=number_id)
+    with company.transaction():
+        company.number.sends_per_second = pace
+        company.number.save(update_fields=["sends_per_second"])
+    return {"tenant": str(company.tenant.pk), "number": str(company.number.pk)}
+
+
+def talk(*, people: int, number_id: str = NUMBER) -> int:
+    """So many customers have written this moment, so that their windows are open."""
+    from crm import inbound
+    from tests import meta
+
+    now = meta.now()
+    for first in range(0, people, 500):
+        page = range(first, min(first + 500, people))
+        said = [meta.text(wamid=f"wamid.opening.{one}", wa_id=phone(one), at=now) for one in page]
+        meta.store(meta.body(meta.messages(*said, number_id=number_id)))
+    inbound.drain()
+    return people
+
+
+def compose(
+    *, tenant: str, count: int, first: int = 0, after_s: list[float] | None = None, source: str = "agent"
+) -> int:
+    """Write `count` messages round the conversations; the same message again when called again.
+
+    With `after_s` = [least, most] they are due later, evenly spread.
+    """
+    from django.db.models.functions import Now
+
+    from crm import outbound
+    from crm.models import Conversation, Message, Source
+    from tenants.context import tenant_transaction
+    from whatsapp.outgoing import Text
+
+    with tenant_transaction(UUID(tenant)):
+        talks = list(Conversation.objects.select_related("contact", "number").order_by("contact__phone"))
+    for n in range(first, first + count):
+        with tenant_transaction(UUID(tenant)):
+            message = outbound.compose(
+                conversation=talks[n % len(talks)],
+                content=Text(f"Mensaje {n}"),
+                source=Source(source),
+                client_id=uuid5(_NAMESPACE, str(n)),
+                now=datetime.now(UTC),
+            )
+            if after_s:
+                least, most = after_s
+                wait = timedelta(seconds=least + (most - least) * (n - first) / count)
+                Message.objects.filter(pk=message.pk).update(next_attempt_at=Now() + wait)
+    return count
+
+
+def snooze(*, tenant: str, count: int, least_s: float, most_s: float) -> int:
+    """Put conversations aside until moments that are evenly spread."""
+    from crm import routing
+    from crm.models import Conversation
+    from tenants.context import tenant_transaction
+
+    now = datetime.now(UTC)
+    with tenant_transaction(UUID(tenant)):
+        for place, conversation in enumerate(Conversation.objects.order_by("pk")[:count]):
+            until = now + timedelta(seconds=least_s + (most_s - least_s) * place / count)
+            routing.snooze(conversation=conversation, until=until, actor=None, now=now)
+    return count
+
+
+def enroll(*, tenant: str, count: int) -> int:
+    """Put conversations into a sequence of one step; when it is due is written by the caller."""
+    from crm.models import Conversation
+    from sequences import enrolling
+    from sequences.definition import Definition, Delay, Step, Unit, Variant
+    from sequences.models import Sequence, SequenceVersion
+    from tenants.context import tenant_transaction
+
+    step = Step("", Delay(count=1, unit=Unit.HOURS), (Variant(text="Paso", template=None),))
+    definition = Definition(steps=(step,), quiet_from="00:00", quiet_to="00:00")
+    with tenant_transaction(UUID(tenant)):
+        sequence = Sequence.objects.create(tenant_id=tenant, name="Carrito", is_active=True)
+        sequence.version = SequenceVersion.objects.create(
+            tenant_id=tenant, sequence=sequence, number=1, definition=definition.as_json()
+        )
+        sequence.save()
+        enrolling.enroll(sequence, list(Conversation.objects.order_by("pk")[:count]), now=datetime.now(UTC))
+    return count
+
+
+def decide_shown(*, tenant: str) -> int:
+    """A person looks at the messages of unknown outcome and has each sent again; how many there were."""
+    from crm import outbound
+    from crm.models import Message, MessageStatus
+    from tenants.context import tenant_transaction
+
+    with tenant_transaction(UUID(tenant)):
+        shown = list(Message.objects.filter(status=MessageStatus.UNKNOWN).select_related("conversation"))
+        for message in shown:
+            outbound.decide_unknown(message=message, resend=True, actor=None, now=datetime.now(UTC))
+    return len(shown)
+
+
+def reconcile() -> dict[str, int]:
+    from crm import outbound
+
+    return outbound.reconcile()
+
+
+def store(*, bodies: list[str]) -> int:
+    """Put webhooks where the intake puts them."""
+    from tests.bench import webhooks
+
+    webhooks.store([body.encode() for body in bodies])
+    return len(bodies)
+
+
+def drain() -> int:
+    from crm import bells
+
+    return bells.drain()
+
+
+def dispatch(*, tenant: str, number: str) -> int:
+    from crm import bells
+
+    return bells.dispatch(tenant, number)
+
+
+def dispatch_impatiently(*, tenant: str, number: str) -> int:
+    """The same, waiting half a second for an answer instead of twenty."""
+    from whatsapp.providers.cloud import client
+
+    client.SILENCE_TIMEOUT = client.CONNECT_TIMEOUT = 0.5
+    return dispatch(tenant=tenant, number=number)
+
+
+def replay_everything() -> dict[str, Any]:
+    """What `manage.py replay_webhooks --all` does: {webhooks, rows, failed}."""
+    from crm.inbound.replaying import replay_all
+    from whatsapp.models import WebhookEvent
+
+    replayed = replay_all(WebhookEvent.objects.all())
+    return {"webhooks": replayed.webhooks, "rows": replayed.rows_changed, "failed": replayed.failed}
+
+
+def phone(person: int) -> str:
+    return f"519{person:08d}"
