@@ -44,12 +44,10 @@ def talk(*, people: int, number_id: str = NUMBER) -> int:
     return people
 
 
-def compose(
-    *, tenant: str, count: int, first: int = 0, after_s: list[float] | None = None, source: str = "agent"
-) -> int:
+def compose(*, tenant: str, count: int, first: int = 0, after_s: float = 0, source: str = "agent") -> int:
     """Write `count` messages round the conversations; the same message again when called again.
 
-    With `after_s` = [least, most] they are due later, evenly spread.
+    With `after_s` they are due only so many seconds later.
     """
     from django.db.models.functions import Now
 
@@ -70,9 +68,8 @@ def compose(
                 now=datetime.now(UTC),
             )
             if after_s:
-                least, most = after_s
-                wait = timedelta(seconds=least + (most - least) * (n - first) / count)
-                Message.objects.filter(pk=message.pk).update(next_attempt_at=Now() + wait)
+                due = Now() + timedelta(seconds=after_s)
+                Message.objects.filter(pk=message.pk).update(next_attempt_at=due)
     return count
 
 

@@ -34,10 +34,16 @@ class Work:
 
 
 def _plan_sends(scene: Scene, count: int, least: float, most: float) -> None:
-    scene.zygote.call("tests.faults.people:compose", tenant=scene.tenant, count=count, after_s=[least, most])
+    scene.zygote.call("tests.faults.people:compose", tenant=scene.tenant, count=count, after_s=3600)
     scene.stage.sql(
-        "CREATE TABLE planned AS SELECT id, next_attempt_at AS at FROM crm_message WHERE direction = 'outbound'"
-    )
+        """
+        CREATE TABLE planned AS
+        SELECT id, now() + make_interval(secs => %s + (%s - %s) * row_number() OVER (ORDER BY id) / %s) AS at
+        FROM crm_message WHERE direction = 'outbound'
+        """,
+        least, most, least, float(count),
+    )  # fmt: skip
+    scene.stage.sql("UPDATE crm_message m SET next_attempt_at = planned.at FROM planned WHERE planned.id = m.id")
 
 
 def _sent(scene: Scene) -> list[tuple[str, float]]:
