@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +20,7 @@ START_PATIENCE_S = 120
 POSTGRES_VERSION = "18"
 
 
-class Server:
+class Server(ABC):
     """One embedded server. `name` is also that of its folder, log and remembered port under `data_dir`."""
 
     name: str
@@ -34,8 +35,9 @@ class Server:
         self.process: subprocess.Popen | None = None
 
     @property
+    @abstractmethod
     def url(self) -> str:
-        raise NotImplementedError
+        """Where clients reach it."""
 
     @property
     def port(self) -> int:
@@ -78,15 +80,17 @@ class Server:
     def has_ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 
+    @abstractmethod
     def answers(self) -> bool:
         """Whether this very server (not another on its port) can be used now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _prepare(self) -> None:
-        raise NotImplementedError
+        """Make what it needs under `folder`; nothing that is there already."""
 
+    @abstractmethod
     def _command(self) -> list[str]:
-        raise NotImplementedError
+        """The program and its arguments."""
 
     @property
     def _port_file(self) -> Path:
