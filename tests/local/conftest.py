@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -72,7 +74,14 @@ def python(checkout):
 def living(checkout: Path) -> list[psutil.Process]:
     """All processes that work in the checkout, servers and keepers included."""
     found = []
-    for process in psutil.process_iter(["cwd", "status"]):
+    for process in psutil.process_iter(["cwd", "name", "status"]):
         if process.info["status"] != psutil.STATUS_ZOMBIE and (process.info["cwd"] or "").startswith(str(checkout)):
             found.append(process)
     return found
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """SIGKILL each; one that has ended by now, because another of them did, is as dead as we want it."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()

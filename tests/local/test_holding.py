@@ -3,7 +3,7 @@ import time
 import pytest
 
 from crm.local.processes import wait_for_end
-from tests.local.conftest import living
+from tests.local.conftest import kill, living
 
 HOLD = """
 import os, socket, sys, time
@@ -71,8 +71,7 @@ def test_a_killed_command_does_not_take_the_servers_from_another(hold):
 
 def test_after_kill_9_of_everything_the_next_command_works(hold, checkout):
     hold(600).stdout.readline()
-    for process in living(checkout):
-        process.kill()
+    kill(living(checkout))
 
     assert hold().wait() == 0
     assert ended(living(checkout))
@@ -81,9 +80,7 @@ def test_after_kill_9_of_everything_the_next_command_works(hold, checkout):
 def test_a_crashed_server_comes_back_under_the_same_address(hold, checkout):
     command = hold(4)
     command.stdout.readline()
-    for process in living(checkout):
-        if process.name() in {"postgres", "redis-server"}:
-            process.kill()
+    kill(process for process in living(checkout) if process.info["name"] in {"postgres", "redis-server"})
 
     assert command.wait() == 0
 
