@@ -10,7 +10,6 @@ run: .venv/base.stamp
 	@$(BIN)/python -m crm.local run
 
 test: lint
-	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m pytest
 
 lint: .venv/test.stamp

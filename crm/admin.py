@@ -4,14 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
-from crm.models import Contact, Conversation, ConversationStatus, Identity
-from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantInline
+from crm.models import Budget, Contact, Conversation, ConversationStatus, Identity
+from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantForm, TenantInline, is_operator
 
 
 class IdentityOfContact(TenantInline):
@@ -122,3 +123,25 @@ class ConversationAdmin(LargeTable, ReadOnlyAdmin):
     )
     def shown_status(self, obj: Conversation) -> tuple[str, Any]:
         return obj.status, obj.get_status_display()
+
+
+class BudgetForm(TenantForm):
+    def clean(self) -> dict[str, Any]:
+        if self.instance._state.adding and Budget.objects.exists():
+            raise ValidationError(_("The company has a budget already: change that one."))
+        return super().clean() or self.cleaned_data
+
+
+@admin.register(Budget)
+class BudgetAdmin(TenantAdmin):
+    """One limit a company and calendar month."""
+
+    form = BudgetForm
+    list_display = ["monthly_limit", "warning_percent", "stops_automatic"]
+    fields = ["monthly_limit", "warning_percent", "stops_automatic"]
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        if not super().has_add_permission(request):
+            return False
+        return is_operator(request) or not Budget.objects.exists()

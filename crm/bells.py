@@ -163,6 +163,18 @@ def index() -> int:
     return searching.index()
 
 
+@shared_task(name="crm.bells.report", ignore_result=True)
+def report(hours: int = 2) -> None:
+    """Count the reports' last hours anew, and see to the budgets."""
+    from crm import budgets
+    from crm.reports import rollups
+    from tenants import clock
+
+    now = clock.now()
+    rollups.refresh(now, hours=hours)
+    budgets.watch(now)
+
+
 @shared_task(name="crm.bells.reconcile")
 def reconcile() -> dict[str, int]:
     """Resolve the sends of unknown outcome that can be resolved."""

@@ -1,14 +1,15 @@
 """What crm does when a lower layer announces something. Connected in `crm.apps`."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from django.dispatch import receiver
 
-from crm import bells, routing
+from crm import bells, costs, routing
 from tenants import clock
 from tenants.context import tenant_transaction
-from whatsapp.signals import numbers_routed
+from whatsapp.signals import numbers_routed, rates_loaded
 
 
 @receiver(numbers_routed)
@@ -17,3 +18,9 @@ def take_conversations_along(sender: Any, tenant_id: UUID, number_ids: list[UUID
     with tenant_transaction(tenant_id):
         routing.leave_triage(number_ids=number_ids, now=clock.now())
     bells.ring_sweep()
+
+
+@receiver(rates_loaded)
+def reckon_anew(sender: Any, since: date, **kwargs: Any) -> None:
+    """Other rates: what was sent since then has another price."""
+    costs.settle_since(since)

@@ -47,6 +47,13 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(request, "crm.conversation", _("Conversations"), "forum"),
             ],
         },
+        {
+            "title": _("Money"),
+            "items": [
+                _item(request, "crm.budget", _("Budget"), "savings"),
+                _item(request, "whatsapp.rate", _("Rates"), "price_check"),
+            ],
+        },
         *_of_other_apps(request),
     ]
 

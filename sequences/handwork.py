@@ -2,21 +2,32 @@
 
 import unicodedata
 from collections import defaultdict
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid5
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from crm import outbound
+from crm import costs, outbound
+from crm.costs import Price
 from crm.models import Conversation, Direction, Message, Source
+from sequences.definition import Variant
 from sequences.enrolling import go_on
-from sequences.models import EnrollmentState, ManualTask, TaskState
-from sequences.runner import template_content
+from sequences.models import Enrollment, EnrollmentState, ManualTask, StepRun, TaskState
+from sequences.runner import places_of, template_content
+from sequences.schedule import Action, Why, filled
+from tenants.context import current_tenant_id
 from tenants.models import Membership
+from whatsapp.errors import Reason
+from whatsapp.models import Template as StoredTemplate
+from whatsapp.models import TemplateStatus
+from whatsapp.outgoing import Outgoing, Text
 
 _ALIKE = 0.9
 _MOST = 500
+_FAILED_FOR = timedelta(days=2)
+"""How old a failure may be to become a task: what was missed for longer is looked at in the thread."""
 
 
 def open_tasks(membership: Membership) -> QuerySet[ManualTask]:
@@ -57,6 +68,131 @@ def send_template(
     )
     finish(task, state=TaskState.DONE, now=now, by=by)
     return message
+
+
+def planned(task: ManualTask, now: datetime) -> Outgoing | None:
+    """What the step would say now: its text while the window is open, else its template; None if it has neither."""
+    if task.text and task.conversation.window(now).can_send_free_form:
+        return Text(task.text)
+    approved = StoredTemplate.objects.filter(
+        waba_id=task.conversation.number.waba_id,
+        name=task.template_name,
+        language=task.template_language,
+        status=TemplateStatus.APPROVED,
+    ).first()
+    if not task.template_name or approved is None:
+        return None
+    steps, places = task.enrollment.version.content.steps, places_of(task.enrollment)
+    said = next(
+        (
+            variant.template.variables
+            for variant in (steps[task.position].variants if task.position < len(steps) else ())
+            if variant.template and variant.template.name == approved.name
+        ),
+        {},
+    )
+    values = {name: filled(said.get(name, "{first_name}"), places) or "-" for name in approved.variables}
+    return replace(template_content(approved.name, approved.language, values), category=approved.category)
+
+
+def price_of(task: ManualTask, content: Outgoing, now: datetime) -> Price:
+    """What sending this will cost."""
+    return costs.expected(task.conversation, content, now)
+
+
+def force(task: ManualTask, *, now: datetime, by: Membership) -> Message:
+    """Send what the step planned although it was held back; twice is once. Raises CannotSend, and the task stays.
+
+    Who did it and at which price stays in the enrollment's story.
+    """
+    content = planned(task, now)
+    if content is None:
+        raise outbound.CannotSend(Reason.WINDOW_CLOSED)
+    price = price_of(task, content, now)
+    message = outbound.compose(
+        conversation=task.conversation,
+        content=content,
+        source=Source.AGENT,
+        client_id=uuid5(task.pk, "force"),
+        now=now,
+        author=by,
+    )
+    StepRun.objects.bulk_create(
+        [
+            StepRun(
+                tenant_id=task.tenant_id,
+                enrollment=task.enrollment,
+                position=task.position,
+                action=Action.FORCE,
+                why=Why.BY_HAND,
+                facts={"by": str(by), "price": costs.in_words(price.amount, price.currency), "held_because": task.why},
+                message=message,
+                at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    finish(task, state=TaskState.DONE, now=now, by=by)
+    return message
+
+
+def take_failed(now: datetime) -> int:
+    """Make tasks of the steps whose message WhatsApp gave back; their sequence waits there. Returns how many.
+
+    Only while the step is still the last one that was done: what came after it has been said already.
+    """
+    failed = StepRun.objects.filter(
+        message__status="failed", message__priority__gt=0, message__failed_at__gte=now - _FAILED_FOR
+    ).filter(
+        Q(
+            enrollment__state__in=(EnrollmentState.ACTIVE, EnrollmentState.PAUSED),
+            enrollment__position=F("position") + 1,
+        )
+        | Q(enrollment__state=EnrollmentState.DONE, enrollment__position=F("position"))
+    )
+    known = ManualTask.objects.filter(enrollment=OuterRef("enrollment"), position=OuterRef("position"))
+    related = ("enrollment__version", "enrollment__conversation__contact", "message")
+    return sum(_give_back(run, now) for run in failed.exclude(Exists(known)).select_related(*related)[:_MOST])
+
+
+def _give_back(run: StepRun, now: datetime) -> bool:
+    enrollment, message = run.enrollment, run.message
+    assert message is not None
+    there = Enrollment.objects.filter(pk=enrollment.pk, state=enrollment.state, position=enrollment.position)
+    why = Why.OPTED_OUT if message.error_reason == Reason.OPTED_OUT else Why.NOT_DELIVERED
+    if not there.update(state=EnrollmentState.TASK, position=run.position, due_at=None, reason=why, ended_at=None):
+        return False
+    step = enrollment.version.content.steps[run.position]
+    chosen = step.variants[enrollment.variant % len(step.variants)] if step.variants else Variant()
+    template = chosen.template
+    ManualTask.objects.bulk_create(
+        [
+            ManualTask(
+                tenant_id=current_tenant_id(),
+                enrollment=enrollment,
+                conversation_id=enrollment.conversation_id,
+                position=run.position,
+                why=why,
+                priority=step.priority,
+                text=filled(chosen.text, places_of(enrollment)),
+                template_name=template.name if template else "",
+                template_language=template.language if template else "",
+                created_at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    facts = {"error": message.error_reason, "code": message.error_code}
+    StepRun.objects.bulk_create(
+        [
+            StepRun(
+                tenant_id=current_tenant_id(), enrollment=enrollment, position=run.position, action=Action.TASK,
+                why=why, facts=facts, message=message, at=now,
+            )
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    return True
 
 
 def find_done(now: datetime) -> int:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -18,9 +19,9 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from uuid_utils.compat import uuid7
 
-from crm import outbound
+from crm import budgets, costs, outbound
 from crm.explanations import NO_ADDRESS
-from crm.models import ConversationStatus, Source
+from crm.models import Conversation, ConversationStatus, Source
 from crm.outbound import CannotSend, Draft
 from sequences.definition import Step, Variant
 from sequences.models import Enrollment, EnrollmentState, ManualTask, SequenceVersion
@@ -32,6 +33,7 @@ from whatsapp.errors import Reason
 from whatsapp.models import Number, TemplateStatus
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.outgoing import Outgoing, Template, Text
+from whatsapp.pricing import category_of
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +153,7 @@ def _gathered(ids: list[UUID], tenant: Tenant, now: datetime) -> list[Item]:
     numbers = Number.objects.in_bulk({each.conversation.number_id for each in enrollments})
     versions = SequenceVersion.objects.in_bulk({each.version_id for each in enrollments})
     categories = _categories(versions.values())
+    left = budgets.left_for_automatic(tenant, now)
     spent = _spent([each.pk for each in enrollments if versions[each.version_id].content.max_cost])
     items = []
     for enrollment in enrollments:
@@ -168,15 +171,42 @@ def _gathered(ids: list[UUID], tenant: Tenant, now: datetime) -> list[Item]:
             labels=frozenset(contact.labels),
             marketing_stopped=contact.marketing_stopped,
             can_send=number.can_send,
-            spent=spent.get(enrollment.pk, 0.0),
+            spent=spent.get(enrollment.pk, Decimal(0)),
+            budget_left=left,
+            prices=_prices(conversation, categories.get(number.waba_id, {}), now, tenant) if left is not None else {},
             template_categories=categories.get(number.waba_id, {}),
             spread=(enrollment.pk.int >> 8) % 1000 / 1000,
             was_spread=enrollment.was_spread,
             variant=enrollment.variant,
         )
         step = version.content.steps[enrollment.position]
-        items.append(Item(enrollment, version, facts, decide(version.content, step, facts, now)))
+        item = Item(enrollment, version, facts, decide(version.content, step, facts, now))
+        items.append(item)
+        if left is not None:
+            left = max(left - (_price(item) or Decimal(0)), Decimal(0))
     return items
+
+
+def _prices(
+    conversation: Conversation, templates: dict[tuple[str, str], str], now: datetime, tenant: Tenant
+) -> dict[str, Decimal | None]:
+    """What a message of each category that may be chosen would cost for this person now."""
+    found = {}
+    for category in {"service", *templates.values()}:
+        price = costs.price_of(conversation, category_of(category), now, tenant.billing_currency)
+        found[category] = price.amount if price.is_priced else Decimal(0)
+    return found
+
+
+def _price(item: Item) -> Decimal | None:
+    """What the decision will cost; nothing where nothing is sent."""
+    chosen = item.decision.chosen
+    if item.decision.action is Action.SEND:
+        return item.facts.prices.get("service")
+    if item.decision.action is Action.TEMPLATE and chosen and chosen.template:
+        key = chosen.template.name, chosen.template.language
+        return item.facts.prices.get(item.facts.template_categories[key])
+    return Decimal(0)
 
 
 def _categories(versions: Any) -> dict[str, dict[tuple[str, str], str]]:
@@ -194,12 +224,12 @@ def _categories(versions: Any) -> dict[str, dict[tuple[str, str], str]]:
     return found
 
 
-def _spent(ids: list[UUID]) -> dict[UUID, float]:
+def _spent(ids: list[UUID]) -> dict[UUID, Decimal]:
     if not ids:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_SPENT, [ids])
-        return {id: float(amount or 0) for id, amount in cursor.fetchall()}
+        return {id: amount or Decimal(0) for id, amount in cursor.fetchall()}
 
 
 def _send(items: Sequence[Item], now: datetime) -> None:
@@ -312,7 +342,9 @@ def _told(item: Item) -> dict[str, Any]:
     if item.decision.why is Why.REPLIED and facts.replied_at:
         told["replied_at"] = facts.replied_at.isoformat()
     if item.version.content.max_cost:
-        told["spent"] = facts.spent
+        told["spent"] = str(facts.spent)
+    if facts.budget_left is not None:
+        told["budget_left"] = f"{facts.budget_left:.2f}"
     return told
 
 

@@ -6,6 +6,7 @@ is taken the first time; a day is a day on the calendar, whatever its hours.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -26,6 +27,7 @@ class Action(StrEnum):
     WAIT = "wait"
     PAUSE = "pause"
     STOP = "stop"
+    FORCE = "force"  # a person's doing, never a decision
 
 
 class Why(StrEnum):
@@ -41,6 +43,8 @@ class Why(StrEnum):
     CLOSED = "closed"
     LABEL = "label"
     COST = "cost"
+    BUDGET = "budget"
+    NOT_DELIVERED = "not_delivered"
     QUIET = "quiet"
     CATCHING_UP = "catching_up"
     NUMBER_DOWN = "number_down"
@@ -63,7 +67,9 @@ class Facts:
     labels: frozenset[str] = frozenset()
     marketing_stopped: bool = False
     can_send: bool = True  # the number may
-    spent: float = 0.0
+    spent: Decimal = Decimal(0)
+    budget_left: Decimal | None = None  # of the company's month; None: no limit
+    prices: dict[str, Decimal | None] = field(default_factory=dict)  # by category, for this person now; None: not known
     template_categories: dict[tuple[str, str], str] = field(default_factory=dict)  # (name, language) of approved ones
     spread: float = 0.0
     was_spread: bool = False
@@ -92,7 +98,7 @@ def _stopped(definition: Definition, facts: Facts) -> Decision | None:
         return Decision(Action.STOP, Why.CLOSED)
     if facts.replied_at and facts.since and facts.replied_at > facts.since:
         return Decision(Action.STOP if definition.stop_on_reply else Action.PAUSE, Why.REPLIED)
-    if definition.max_cost and facts.spent >= float(definition.max_cost):
+    if definition.max_cost and facts.spent >= Decimal(definition.max_cost):
         return Decision(Action.STOP, Why.COST)
     return None
 
@@ -114,7 +120,7 @@ def _done(step: Step, facts: Facts, now: datetime) -> Decision:
     if step.is_manual:
         return Decision(Action.TASK, Why.MANUAL_STEP, chosen=chosen)
     if chosen.text and (not facts.has_window or facts.window.can_send_free_form):
-        return Decision(Action.SEND, Why.WINDOW_OPEN, chosen=chosen)
+        return _affordable(facts, "service", Decision(Action.SEND, Why.WINDOW_OPEN, chosen=chosen))
     why = Why.NO_TEMPLATE if facts.has_window else Why.MANUAL_STEP
     if chosen.template and facts.has_window:
         category = facts.template_categories.get((chosen.template.name, chosen.template.language))
@@ -123,8 +129,18 @@ def _done(step: Step, facts: Facts, now: datetime) -> Decision:
         elif category == "marketing" and facts.marketing_stopped:
             why = Why.OPTED_OUT
         else:
-            return Decision(Action.TEMPLATE, Why.WINDOW_CLOSED, chosen=chosen)
+            return _affordable(facts, category, Decision(Action.TEMPLATE, Why.WINDOW_CLOSED, chosen=chosen))
     return Decision(Action.SKIP if step.closed is Closed.SKIP else Action.TASK, why, chosen=chosen)
+
+
+def _affordable(facts: Facts, category: str, decision: Decision) -> Decision:
+    """The decision, or a person's task where the month's budget does not cover it. What costs nothing always goes."""
+    price = facts.prices.get(category)
+    if facts.budget_left is None or price == 0 or (price is not None and price <= facts.budget_left):
+        return decision
+    if price is None and facts.budget_left > 0:
+        return decision  # nobody knows what it costs; a budget that is not used up lets it pass
+    return Decision(Action.TASK, Why.BUDGET, chosen=decision.chosen)
 
 
 def due_after(delay: Delay, after: datetime, definition: Definition, zone: tzinfo) -> datetime:

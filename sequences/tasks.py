@@ -1,6 +1,7 @@
 """What the clock starts. Time lives in rows, so a beat too many changes nothing and one too few is made up for."""
 
 from celery import shared_task
+from django.db import connection
 
 from sequences import enrolling, handwork, runner
 from sequences.models import ManualTask, Sequence, TaskState, Trigger
@@ -26,6 +27,25 @@ def enroll() -> int:
         with tenant_transaction(tenant_id):
             begun += enrolling.enroll_by_trigger(now)
     return begun
+
+
+_FAILED = """
+SELECT DISTINCT tenant_id FROM crm_message
+WHERE status = 'failed' AND priority > 0 AND failed_at >= %s - interval '2 days'
+"""
+
+
+@shared_task(name="sequences.tasks.take_failed", ignore_result=True)
+def take_failed() -> int:
+    """Hand the steps that WhatsApp gave back to people."""
+    now, taken = clock.now(), 0
+    with system_transaction(), connection.cursor() as cursor:
+        cursor.execute(_FAILED, [now])
+        tenants = [row[0] for row in cursor.fetchall()]
+    for tenant_id in tenants:
+        with tenant_transaction(tenant_id):
+            taken += handwork.take_failed(now)
+    return taken
 
 
 @shared_task(name="sequences.tasks.find_done", ignore_result=True)

@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from crm.explanations import sentence
 from sequences.definition import Delay, Unit
 from sequences.schedule import Action, Why
 
@@ -18,6 +19,7 @@ _ACTIONS: dict[str, Any] = {
     Action.SKIP: gettext_lazy("Left out"),
     Action.PAUSE: gettext_lazy("Paused"),
     Action.STOP: gettext_lazy("Stopped"),
+    Action.FORCE: gettext_lazy("Sent all the same"),
 }
 _WHY: dict[str, Any] = {
     Why.WINDOW_OPEN: gettext_lazy("The 24-hour window was open."),
@@ -30,6 +32,8 @@ _WHY: dict[str, Any] = {
     Why.CLOSED: gettext_lazy("The conversation was closed."),
     Why.LABEL: gettext_lazy("The contact has the label that ends it."),
     Why.COST: gettext_lazy("It has cost as much as one contact may."),
+    Why.BUDGET: gettext_lazy("This month’s budget does not cover it."),
+    Why.NOT_DELIVERED: gettext_lazy("WhatsApp did not deliver it."),
     Why.QUIET: gettext_lazy("It is quiet hours where the contact is."),
     Why.CATCHING_UP: gettext_lazy("It was late; what is late is spread over half an hour."),
     Why.NUMBER_DOWN: gettext_lazy("The number cannot send at the moment."),
@@ -99,6 +103,16 @@ def facts_words(facts: dict[str, Any]) -> list[str]:
         lines.append(_("wording %(number)s") % {"number": "ABCDEFGH"[int(facts["variant"]) - 1]})
     if "spent" in facts:
         lines.append(_("cost so far %(amount)s") % {"amount": facts["spent"]})
+    if "price" in facts:
+        lines.append(_("price %(amount)s") % {"amount": facts["price"]})
+    if facts.get("by"):
+        lines.append(_("by %(name)s") % {"name": facts["by"]})
+    if facts.get("held_because"):
+        lines.append(_("held back because: %(reason)s") % {"reason": why_words(facts["held_because"])})
+    if facts.get("error"):
+        lines.append(str(sentence(facts["error"])))
+    if "budget_left" in facts:
+        lines.append(_("left of the budget %(amount)s") % {"amount": facts["budget_left"]})
     if facts.get("zone"):
         lines.append(_("time zone %(zone)s") % {"zone": facts["zone"]})
     return lines

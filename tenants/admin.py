@@ -45,6 +45,12 @@ class CompanyForm(forms.ModelForm):
         if "timezone" in self.fields:
             self.fields["timezone"].choices = [(name, name) for name in sorted(zoneinfo.available_timezones())]  # type: ignore[attr-defined]
 
+    def clean_billing_currency(self) -> str:
+        currency = self.cleaned_data["billing_currency"].upper()
+        if len(currency) != 3 or not currency.isalpha():
+            raise ValidationError(_("Three letters, like USD."))
+        return currency
+
     def clean_default_country(self) -> str:
         country = self.cleaned_data["default_country"].upper()
         if len(country) != 2 or not country.isalpha():
@@ -57,7 +63,7 @@ class CompanyAdmin(ModelAdmin):
     """A company's admin sees and names its own; the operator founds them. None is deleted here: too much goes with it."""
 
     form = CompanyForm
-    fields = ["name", "slug", "timezone", "locale", "default_country"]
+    fields = ["name", "slug", "timezone", "locale", "default_country", "billing_currency"]
     list_display = ["name", "slug", "timezone", "default_country"]
     search_fields = ["name", "slug"]
     ordering = ["name"]

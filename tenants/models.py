@@ -31,6 +31,9 @@ class Tenant(models.Model):
     default_country = models.CharField(
         _("default country"), max_length=2, default="PE", help_text=_("For phone numbers typed without a country code.")
     )
+    billing_currency = models.CharField(
+        _("billing currency"), max_length=3, default="USD", help_text=_("In which Meta bills the company, like USD.")
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = TenantRows()

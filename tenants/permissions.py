@@ -21,6 +21,8 @@ ADMINISTERS = frozenset(
         ("whatsapp", "endpoint", ("view", "add", "change", "delete")),
         ("whatsapp", "template", ("view",)),
         ("whatsapp", "webhookevent", ("view",)),
+        ("whatsapp", "rate", ("view",)),
+        ("crm", "budget", ("view", "add", "change", "delete")),
         ("crm", "contact", ("view", "change")),
         ("crm", "conversation", ("view",)),
     )

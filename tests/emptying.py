@@ -4,7 +4,7 @@ import psycopg
 
 
 def empty_everything(database_url: str) -> None:
-    """Truncate every table that has rows but the record of migrations, as the login that owns them."""
+    """Truncate every table that has rows but what migrations put there, as the login that owns them."""
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute(
             """
@@ -13,7 +13,7 @@ def empty_everything(database_url: str) -> None:
             BEGIN
                 FOR candidate IN
                     SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'
-                    AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
+                    AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission', 'whatsapp_rate')
                 LOOP
                     EXECUTE format('SELECT EXISTS (SELECT FROM %s)', candidate) INTO has_rows;
                     IF has_rows THEN filled := filled || candidate; END IF;

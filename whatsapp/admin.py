@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from tenants.alerts import resolve_alert
@@ -24,7 +25,7 @@ from whatsapp import connections_upload, tasks
 from whatsapp import webhooks_admin as webhooks_admin  # registers the webhook events
 from whatsapp.checking import PAUSED
 from whatsapp.connecting import announce, is_elsewhere, route
-from whatsapp.models import Endpoint, Number, Template, TemplateStatus, TokenState
+from whatsapp.models import Endpoint, Number, Rate, Template, TemplateStatus, TokenState
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -263,3 +264,13 @@ class TemplateAdmin(ReadOnlyAdmin):
     @display(description=_("footer"))
     def footer(self, obj: Template) -> str:
         return obj.footer or "–"
+
+
+@admin.register(Rate)
+class RateAdmin(ModelAdmin):
+    """Meta's price list. The operator mends it here or loads Meta's file with `load_rates`; companies look it up."""
+
+    list_display = ["market", "category", "currency", "amount", "valid_from", "loaded_at"]
+    list_filter = ["category", "currency", "valid_from"]
+    search_fields = ["market"]
+    readonly_fields = ["loaded_at"]

@@ -53,6 +53,7 @@ class Capabilities:
     sends_to_user_ids: bool = False  # BSUID
     echoes_reference: bool = False  # our reference comes back with the statuses
     reports_quality: bool = False
+    surcharge_usd: str = ""  # of the provider itself, a message, on top of Meta's rate
 
     def pace(self, *, coexistence: bool = False, throughput: float | None = None) -> float:
         """Messages a second for a number; its own known throughput counts, but never on a number shared with the app."""
@@ -112,6 +113,7 @@ CAPABILITIES: dict[str, Capabilities] = {
         marks_read=False,
         sends_to_user_ids=True,
         echoes_reference=True,  # through a StatusCallback address of each message's own
+        surcharge_usd="0.005",
     ),
     "lite": Capabilities(
         has_window=False,

@@ -8,7 +8,13 @@ import re
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    NumberParseException,
+    PhoneNumber,
+    PhoneNumberFormat,
+    ValidationResult,
+)
 
 
 class NotAPhone(ValueError):
@@ -128,6 +134,17 @@ def country(digits: str) -> str | None:
     if region is None:
         region = phonenumbers.region_code_for_country_code(number.country_code or 0)
     return region if len(region) == 2 and region != "ZZ" else None
+
+
+def country_called(digits: str) -> str | None:
+    """The same by the calling code alone where one country has it, which is what a message is charged by."""
+    for length in (1, 2, 3):
+        regions = COUNTRY_CODE_TO_REGION_CODE.get(int(digits[:length]), ()) if _DIGITS.fullmatch(digits) else ()
+        if len(regions) == 1 and len(regions[0]) == 2:
+            return regions[0]
+        if regions:
+            break
+    return country(digits)
 
 
 def _known(digits: str) -> PhoneNumber | None:

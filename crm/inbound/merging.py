@@ -86,8 +86,8 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
 _INSERT = """
 INSERT INTO crm_message (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload,
     provider_message_id, quoted_message_id, sent_at, status, accepted_at,
-    error_reason, error_detail, priority, attempt, resent, template_category, pricing_category, pricing_type, cost_currency)
-SELECT m.*, CASE WHEN m.direction = 'outbound' THEN m.sent_at END, '', '', 0, 0, false, '', '', '', ''
+    error_reason, error_detail, priority, attempt, resent, template_category, country, pricing_category, pricing_type, cost_currency)
+SELECT m.*, CASE WHEN m.direction = 'outbound' THEN m.sent_at END, '', '', 0, 0, false, '', '', '', '', ''
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[],
             %s::text[], %s::text[], %s::timestamptz[], %s::text[])
      AS m (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload,

@@ -15,6 +15,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
+from crm import costs
 from crm.inbound.directory import Line
 from crm.references import read_reference
 from tenants.crash_points import crash_point
@@ -261,6 +262,7 @@ def _merge(cursor: Any, hits: list[tuple[UUID, Report]], changed: dict[UUID, set
     cursor.execute(_MERGE, [[message_id for message_id, _ in hits], *values])
     for tenant_id, conversation_id in cursor.fetchall():
         changed.setdefault(tenant_id, set()).add(conversation_id)
+    costs.settle(cursor, [message_id for message_id, r in hits if r.pricing_category or r.pricing_type])
     opted_out = [r for _, r in hits if r.error_reason and handling(r.error_reason).suppresses_marketing]  # type: ignore[arg-type]
     if opted_out:
         cursor.execute(

@@ -10,12 +10,14 @@ from crm.models.messages import (
     Source,
     UnmatchedStatus,
 )
+from crm.models.money import Budget, MessageHour, RollupProgress
 from crm.models.search import MessageWord, SearchProgress
 
 __all__ = [
     "Activity",
     "ActivityKind",
     "Attachment",
+    "Budget",
     "Contact",
     "Conversation",
     "ConversationStatus",
@@ -25,10 +27,12 @@ __all__ = [
     "Identity",
     "IdentityKind",
     "Message",
+    "MessageHour",
     "MessageStatus",
     "MessageWord",
     "Priority",
     "Reaction",
+    "RollupProgress",
     "SearchProgress",
     "Source",
     "UnmatchedStatus",

@@ -162,7 +162,10 @@ class Episode(TenantModel):
             TenantReference("first_reply_by", name="crm_episode_first_reply_by_fk"),
             TenantReference("closed_by", name="crm_episode_closed_by_fk"),
         ]
-        indexes = [models.Index(fields=["conversation", "-opened_at"], name="crm_episode_of_conversation")]
+        indexes = [
+            models.Index(fields=["conversation", "-opened_at"], name="crm_episode_of_conversation"),
+            models.Index(fields=["tenant", "opened_at"], name="crm_episode_time"),  # reports
+        ]
 
     def __str__(self) -> str:
         return f"{self.conversation_id} · {self.opened_at:%Y-%m-%d}"

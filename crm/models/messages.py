@@ -89,7 +89,8 @@ class Message(TenantModel):
 
     template_category = models.CharField(max_length=20, blank=True, default="")  # lower case: marketing, utility …
 
-    # What the provider says it cost by kind; the amount once rates are loaded.
+    # What the provider says it cost by kind. The amount is what we expect until it does; null: no rate is known.
+    country = models.CharField(max_length=2, blank=True, default="")  # the recipient's, which sets the price
     pricing_category = models.CharField(max_length=40, blank=True, default="")
     pricing_type = models.CharField(max_length=40, blank=True, default="")
     billable = models.BooleanField(null=True)
@@ -119,6 +120,14 @@ class Message(TenantModel):
                 fields=["number", "priority", "next_attempt_at", "id"],
                 name="crm_message_due",
                 condition=models.Q(status="queued"),
+            ),
+            # Reports and budgets: what one company sent in a time
+            models.Index(fields=["tenant", "sent_at"], name="crm_message_time"),
+            # What a sequence or campaign sent in vain
+            models.Index(
+                fields=["failed_at"],
+                name="crm_message_failed_by_itself",
+                condition=models.Q(status="failed", priority__gt=0),
             ),
             # reconcile(): leases that ran out, unknown outcomes
             models.Index(

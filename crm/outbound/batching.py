@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 from uuid_utils.compat import uuid7
 
-from crm import bells, live
+from crm import bells, costs, live
 from crm.models import Contact, Conversation, Identity, IdentityKind, Message, Priority, Source
 from crm.outbound.composing import CannotSend, Lookups, checked
 from tenants.context import current_tenant_id
@@ -31,11 +31,13 @@ class Draft:
 _INSERT = """
 INSERT INTO crm_message (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload, client_id,
     quoted_message_id, sent_at, status, next_attempt_at, error_reason, error_detail, priority, attempt, resent,
-    template_category, pricing_category, pricing_type, cost_currency)
+    template_category, country, pricing_category, pricing_type, cost_amount, cost_currency)
 SELECT m.id, %s, m.conversation_id, m.number_id, 'outbound', %s, m.type, m.text, m.payload, m.client_id,
-       '', %s, 'queued', statement_timestamp(), '', '', %s, 0, false, m.category, '', '', ''
-FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::text[])
-     AS m (id, conversation_id, number_id, type, text, payload, client_id, category)
+       '', %s, 'queued', statement_timestamp(), '', '', %s, 0, false, m.category,
+       m.country, '', '', m.amount, m.currency
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::text[],
+            %s::text[], %s::numeric[], %s::text[])
+     AS m (id, conversation_id, number_id, type, text, payload, client_id, category, country, amount, currency)
 ON CONFLICT (conversation_id, client_id) DO NOTHING
 RETURNING id
 """
@@ -59,6 +61,7 @@ def compose_many(
     tenant_id, results = current_tenant_id(), dict[UUID, UUID | CannotSend]()
     lookups = _Gathered(drafts)
     ready: list[tuple[Draft, Outgoing, UUID]] = []
+    currency = costs.currency_of(tenant_id) if drafts else ""
     for draft in drafts:
         try:
             ready.append((draft, checked(draft.conversation, draft.content, now, lookups), uuid7()))
@@ -66,6 +69,7 @@ def compose_many(
             results[draft.client_id] = refusal
     if not ready:
         return results
+    prices = [costs.expected(draft.conversation, content, now, currency) for draft, content, _ in ready]
     text, payload = Message._meta.get_field("text"), Message._meta.get_field("payload")
     with connection.cursor() as cursor:
         cursor.execute(
@@ -83,6 +87,9 @@ def compose_many(
                 [bytes(payload.sealed(content.as_payload(), tenant_id=tenant_id)) for _, content, _ in ready],  # type: ignore[union-attr]
                 [draft.client_id for draft, _, _ in ready],
                 [content.category.lower() if isinstance(content, Template) else "" for _, content, _ in ready],
+                [price.country for price in prices],
+                [price.amount for price in prices],
+                [price.currency for price in prices],
             ],
         )
         inserted = {row[0] for row in cursor.fetchall()}

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
-from crm import bells, live
+from crm import bells, costs, live
 from crm.explanations import (
     CAPTION_TOO_LONG,
     EMPTY,
@@ -91,6 +91,7 @@ def compose(
         if existing := Message.objects.filter(conversation=conversation, client_id=client_id).first():
             return existing
         content = checked(conversation, content, now)
+        price = costs.expected(conversation, content, now)
         message = Message(
             id=uuid7(),
             tenant_id=conversation.tenant_id,
@@ -108,6 +109,9 @@ def compose(
             status=MessageStatus.QUEUED,
             next_attempt_at=None if file else now,
             template_category=content.category.lower() if isinstance(content, Template) else "",
+            country=price.country,
+            cost_amount=price.amount,
+            cost_currency=price.currency,
             priority=_PRIORITY.get(source, Priority.PERSON) if priority is None else priority,
         )
         inserted = Message.objects.bulk_create([message], ignore_conflicts=True)

@@ -94,6 +94,12 @@ class StepRun(TenantModel):
             TenantReference("enrollment", name="sequences_steprun_enrollment_fk"),
             TenantReference("message", name="sequences_steprun_message_fk"),
         ]
+        indexes = [
+            # which step a message of ours was: what failed, what it cost
+            models.Index(
+                fields=["message"], name="sequences_steprun_message", condition=models.Q(message__isnull=False)
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.position} {self.action}"

@@ -19,6 +19,7 @@ WITHOUT_FENCE = {
     "auth_group": "Django's groups, which nobody uses: roles are memberships",
     "auth_group_permissions": "the same",
     "auth_permission": "names of permissions, the same for all",
+    "crm_rollupprogress": "until when the hourly figures are complete: one moment, of all companies",
     "crm_searchprogress": "how far the search has taken words: one id, of all companies",
     "django_admin_log": "who did what in the admin; read by the platform's operator only",
     "django_content_type": "names of tables, the same for all",
@@ -26,6 +27,7 @@ WITHOUT_FENCE = {
     "django_session": "opened by an unguessable key before any company is known",
     "mfa_authenticator": "a person's own second factor",
     "pghistory_context": "who made a change, by request; the changes themselves are fenced",
+    "whatsapp_rate": "Meta's price list, the same for all",
     "tenants_user_groups": "Django's groups, which nobody uses",
     "tenants_user_user_permissions": "the same",
 }

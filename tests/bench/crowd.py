@@ -47,13 +47,13 @@ FROM (
 _MESSAGES = """
 INSERT INTO crm_message (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload,
     provider_message_id, quoted_message_id, sent_at, status, error_reason, error_detail, priority, attempt, resent,
-    template_category, pricing_category, pricing_type, cost_currency)
+    template_category, pricing_category, pricing_type, cost_currency, country)
 SELECT md5('message' || i || '.' || m)::uuid, %(tenant)s, md5('conversation' || i)::uuid, %(number)s,
        CASE WHEN m %% 2 = %(messages)s %% 2 THEN 'inbound' ELSE 'outbound' END,
        CASE WHEN m %% 2 = %(messages)s %% 2 THEN 'customer' ELSE 'agent' END, 'text',
        (%(texts)s::bytea[])[1 + (i + m) %% 20], (%(payloads)s::bytea[])[1 + (i + m) %% 20],
        'wamid.past.' || i || '.' || m, '', c.last_message_at - (%(messages)s - m) * interval '7 minutes',
-       CASE WHEN m %% 2 = %(messages)s %% 2 THEN 'received' ELSE 'read' END, '', '', 0, 0, false, '', '', '', ''
+       CASE WHEN m %% 2 = %(messages)s %% 2 THEN 'received' ELSE 'read' END, '', '', 0, 0, false, '', '', '', '', ''
 FROM generate_series(%(first)s, %(last)s) i, generate_series(1, %(messages)s) m,
      LATERAL (SELECT last_message_at FROM crm_conversation WHERE id = md5('conversation' || i)::uuid) c
 """
@@ -78,10 +78,10 @@ def populate(stage: Stage, company: Company, *, first: int = 1, last: int, messa
 _QUEUE = """
 INSERT INTO crm_message (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload, client_id,
     quoted_message_id, sent_at, status, next_attempt_at, error_reason, error_detail, priority, attempt, resent,
-    template_category, pricing_category, pricing_type, cost_currency, provider_message_id, accepted_at)
+    template_category, pricing_category, pricing_type, cost_currency, country, provider_message_id, accepted_at)
 SELECT uuidv7(), tenant_id, id, number_id, 'outbound', 'sequence', 'text', (%(texts)s::bytea[])[1],
        (%(payloads)s::bytea[])[1], gen_random_uuid(), '', now(), %(status)s,
-       CASE WHEN %(status)s = 'queued' THEN now() END, '', '', 2, 0, false, '', '', '', '',
+       CASE WHEN %(status)s = 'queued' THEN now() END, '', '', 2, 0, false, '', '', '', '', '',
        CASE WHEN %(status)s = 'accepted' THEN 'wamid.out.' || row_number() OVER (ORDER BY id) END,
        CASE WHEN %(status)s = 'accepted' THEN now() END
 FROM crm_conversation WHERE tenant_id = %(tenant)s ORDER BY id LIMIT %(count)s

@@ -1,4 +1,5 @@
 from whatsapp.models.numbers import Endpoint, Number, ProviderName, TokenState
+from whatsapp.models.rates import Rate, RateCategory
 from whatsapp.models.templates import Template, TemplateStatus
 from whatsapp.models.webhooks import EventState, WebhookEvent
 
@@ -7,6 +8,8 @@ __all__ = [
     "EventState",
     "Number",
     "ProviderName",
+    "Rate",
+    "RateCategory",
     "Template",
     "TemplateStatus",
     "TokenState",

@@ -26,7 +26,8 @@ pytestmark = pytest.mark.django_db
 WORDS = ("sent", "delivered", "read", "played", "failed")
 MOMENT = datetime.fromtimestamp(meta.NOON, UTC)
 ROW = ("status", "accepted_at", "left_at", "delivered_at", "read_at", "played_at", "failed_at", "error_reason", "error_code",
-       "error_detail", "pricing_category", "pricing_type", "billable", "lease_expires_at", "next_attempt_at", "unknown_at")  # fmt: skip
+       "error_detail", "pricing_category", "pricing_type", "billable", "cost_amount", "cost_currency", "country", "lease_expires_at",
+       "next_attempt_at", "unknown_at")  # fmt: skip
 PRICING = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
 FAULT = {"code": 131026, "title": "Message undeliverable", "error_data": {"details": "Message Undeliverable."}}
 

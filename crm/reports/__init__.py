@@ -1,0 +1,1 @@
+"""What the dashboard shows: hourly rollups, the figures made of them, and their drawing."""
