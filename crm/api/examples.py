@@ -60,7 +60,7 @@ _MESSAGE = {
     "read_at": None,
     "created_at": "2026-11-21T09:15:00.021000Z",
     "error": None,
-    "cost": {"amount": "0.00000", "currency": "USD", "category": "service"},
+    "cost": {"amount": "0.00000", "currency": "USD", "category": "service", "estimated": False},
 }
 
 

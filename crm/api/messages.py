@@ -20,7 +20,7 @@ from crm.api.composing import MessageInput
 from crm.api.errors import ASKING, READING, READING_ONE, Refused
 from crm.api.pagination import LastSaidFirst
 from crm.api.resource import Resource
-from crm.api.serializers import MessageSerializer
+from crm.api.serializers import EstimateSerializer, MessageSerializer
 from crm.media import serving
 from crm.models import Conversation, Message, Source
 
@@ -108,6 +108,23 @@ class Thread(mixins.ListModelMixin, MessageResource):
         except outbound.CannotSend as refusal:
             raise Refused(reason=refusal.reason, explanation=refusal.explanation) from None
         return Response(self.get_serializer(message).data, status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="Say what sending a message would cost",
+        description="The same input as sending; nothing is sent. Refused as sending would be.",
+        parameters=[_CONVERSATION_ID],
+        request=MessageInput,
+        responses={200: EstimateSerializer} | ASKING,
+        examples=[examples.TEXT, examples.TEMPLATE_MESSAGE],
+    )
+    def estimate(self, request: Request, conversation_id: str) -> Response:
+        conversation = self._conversation()
+        content = self.given(MessageInput).message(conversation)["content"]
+        try:
+            price = outbound.price(conversation=conversation, content=content, now=self.now)
+        except outbound.CannotSend as refusal:
+            raise Refused(reason=refusal.reason, explanation=refusal.explanation) from None
+        return Response(EstimateSerializer(price).data)
 
     def _conversation(self) -> Conversation:
         visible = Conversation.objects.visible_to(caller(self.request)).select_related("contact", "number")

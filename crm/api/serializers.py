@@ -189,13 +189,40 @@ class MessageErrorSerializer(serializers.Serializer):
 
 
 class CostSerializer(serializers.Serializer):
-    """What the provider says a message cost."""
+    """What a message costs: expected, and since the provider has said so, as charged."""
 
     amount = serializers.DecimalField(
-        source="cost_amount", max_digits=10, decimal_places=5, allow_null=True, help_text="Null until rates are loaded."
+        source="cost_amount",
+        max_digits=10,
+        decimal_places=5,
+        allow_null=True,
+        help_text="Null where no rate is known for the recipient's market.",
     )
     currency = serializers.CharField(source="cost_currency")
-    category = serializers.CharField(source="pricing_category")
+    category = serializers.SerializerMethodField()
+    estimated = serializers.SerializerMethodField(help_text="True until the provider has said what it charged for.")
+
+    def get_category(self, message: Message) -> str:
+        return message.pricing_category or message.template_category or "service"
+
+    def get_estimated(self, message: Message) -> bool:
+        return not (message.pricing_category or message.pricing_type)
+
+
+class EstimateSerializer(serializers.Serializer):
+    """What sending something now would cost."""
+
+    amount = serializers.DecimalField(
+        max_digits=10,
+        decimal_places=5,
+        allow_null=True,
+        help_text="Null where no rate is known for the market; zero only where it is free.",
+    )
+    currency = serializers.CharField(help_text="Empty where the provider charges nothing.")
+    category = serializers.CharField()
+    country = serializers.CharField(help_text="The recipient's, by calling code; ISO, like PE.")
+    market = serializers.CharField(help_text="As Meta's rate card calls it.")
+    free_entry = serializers.BooleanField(source="is_free_entry", help_text="Free because they came through an ad.")
 
 
 class FileSerializer(Shape):
@@ -254,5 +281,5 @@ class MessageSerializer(Shape):
 
     @extend_schema_field(CostSerializer(allow_null=True))
     def get_cost(self, message: Message) -> dict[str, Any] | None:
-        is_priced = message.pricing_category or message.cost_amount is not None
+        is_priced = message.pricing_category or message.cost_currency
         return CostSerializer(message).data if is_priced else None

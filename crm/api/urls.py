@@ -22,6 +22,7 @@ router.register("templates", Templates)
 urlpatterns = [
     path("auth/token/", Tokens.as_view(), name="api-token"),
     path("conversations/<str:conversation_id>/messages/", Thread.as_view({"get": "list", "post": "create"})),
+    path("conversations/<str:conversation_id>/estimate/", Thread.as_view({"post": "estimate"})),
     path("stats/", Stats.as_view(), name="api-stats"),
     *router.urls,
     # Only with a slash at the end, so that Django still redirects an address that merely lacks it.

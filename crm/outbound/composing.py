@@ -154,6 +154,11 @@ def check(*, conversation: Conversation, content: Outgoing, now: datetime) -> No
     checked(conversation, content, now)
 
 
+def price(*, conversation: Conversation, content: Outgoing, now: datetime) -> costs.Price:
+    """What it would cost to send this now. Raises CannotSend as `compose` would."""
+    return costs.expected(conversation, checked(conversation, content, now), now)
+
+
 class Lookups:
     """What the rules ask the database for; a batch asks once for all of it."""
 

@@ -11,13 +11,15 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from crm import costs
 from crm.models import Contact, Conversation
 from crm.templatetags.drawing import drawn
 from crm.views.counting import Counters
 from crm.views.filters import Filters, Mode
 from tenants.models import Membership
 from whatsapp.capabilities import CAPABILITIES
-from whatsapp.models import Number
+from whatsapp.models import Number, Template
+from whatsapp.pricing import Category, category_of
 from whatsapp.window import Panes, Window
 
 register = template.Library()
@@ -27,6 +29,16 @@ register = template.Library()
 def window_at(conversation: Conversation, now: datetime) -> Window | None:
     """The conversation's window at this moment; None where the provider knows no window."""
     return conversation.window(now) if CAPABILITIES[conversation.number.provider].has_window else None
+
+
+@register.simple_tag
+def price(conversation: Conversation, now: datetime, template: Template | None = None) -> str:
+    """What a reply costs now, or a template: “US$0.0300”, “unknown price”; empty where the provider charges nothing."""
+    if not hasattr(conversation, "billed_in"):
+        conversation.billed_in = costs.currency_of(conversation.tenant_id)  # type: ignore[attr-defined]
+    category = category_of(template.category) if template else Category.SERVICE
+    found = costs.price_of(conversation, category, now, conversation.billed_in)  # type: ignore[attr-defined]
+    return costs.in_words(found.amount, found.currency) if found.is_priced else ""
 
 
 @register.filter

@@ -20,6 +20,7 @@ ADDRESSES = {
     "conversations/": {"GET", "POST"},
     "conversations/{conversation}/": {"GET"},
     "conversations/{conversation}/messages/": {"GET", "POST"},
+    "conversations/{conversation}/estimate/": {"POST"},
     "conversations/{conversation}/close/": {"POST"},
     "conversations/{conversation}/reopen/": {"POST"},
     "conversations/{conversation}/assign/": {"POST"},

@@ -51,7 +51,7 @@ def test_a_message_shows_what_happened_to_it(api, ours, our_talk):
     assert (shown["text"], shown["payload"]) == ("Sí, tenemos", {"body": "Sí, tenemos"})
     assert shown["author"] == {"id": str(ours.ana.pk), "name": "Ana"}
     assert shown["accepted_at"] == shown["delivered_at"] == shown["read_at"] == moment
-    assert shown["cost"] == {"amount": "0.01130", "currency": "USD", "category": "utility"}
+    assert shown["cost"] == {"amount": "0.01130", "currency": "USD", "category": "utility", "estimated": False}
     assert shown["error"] is None
 
 
@@ -80,7 +80,7 @@ def test_a_price_is_told_by_kind_before_its_amount_is_known(api, ours, our_talk)
 
     shown = api(ours.ana).get(f"{ROOT}messages/{message.pk}/").json()
 
-    assert shown["cost"] == {"amount": None, "currency": "", "category": "marketing"}
+    assert shown["cost"] == {"amount": None, "currency": "", "category": "marketing", "estimated": False}
 
 
 def test_a_message_of_a_conversation_one_may_not_see_is_not_there(api, ours, our_talk):
