@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +11,7 @@ from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from crm.models import Budget, Contact, Conversation, ConversationStatus, Identity
-from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantForm, TenantInline, is_operator
+from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantInline, is_operator
 
 
 class IdentityOfContact(TenantInline):
@@ -125,18 +124,10 @@ class ConversationAdmin(LargeTable, ReadOnlyAdmin):
         return obj.status, obj.get_status_display()
 
 
-class BudgetForm(TenantForm):
-    def clean(self) -> dict[str, Any]:
-        if self.instance._state.adding and Budget.objects.exists():
-            raise ValidationError(_("The company has a budget already: change that one."))
-        return super().clean() or self.cleaned_data
-
-
 @admin.register(Budget)
 class BudgetAdmin(TenantAdmin):
     """One limit a company and calendar month."""
 
-    form = BudgetForm
     list_display = ["monthly_limit", "warning_percent", "stops_automatic"]
     fields = ["monthly_limit", "warning_percent", "stops_automatic"]
     actions = None

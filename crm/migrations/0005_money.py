@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='budget',
-            constraint=models.UniqueConstraint(fields=('tenant',), name='crm_budget_key'),
+            constraint=models.UniqueConstraint(fields=('tenant',), name='crm_budget_key', violation_error_message='The company has a budget already: change that one.'),
         ),
         migrations.AddConstraint(
             model_name='budget',

@@ -38,7 +38,11 @@ class Budget(TenantModel):
         verbose_name_plural = _("budgets")
         base_manager_name = "objects"
         constraints = [
-            models.UniqueConstraint(fields=["tenant"], name="crm_budget_key"),
+            models.UniqueConstraint(
+                fields=["tenant"],
+                name="crm_budget_key",
+                violation_error_message=_("The company has a budget already: change that one."),
+            ),
             Fence(name="crm_budget_fence", referenced=False),
         ]
 

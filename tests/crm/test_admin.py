@@ -3,8 +3,9 @@
 import pytest
 from django.urls import reverse
 
-from crm.models import Contact
+from crm.models import Budget, Contact
 from tests import back_office
+from whatsapp.models import Rate
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +77,51 @@ def test_a_long_list_asks_few_questions(our_admin, ours, rows, django_assert_max
 
     with django_assert_max_num_queries(30):
         our_admin.get(reverse("admin:crm_contact_changelist"))
+
+
+def budget(company, limit):
+    with company.transaction():
+        return Budget.objects.create(tenant=company.tenant, monthly_limit=limit)
+
+
+def test_a_company_sets_its_own_budget_and_sees_no_other(our_admin, ours, theirs):
+    foreign = budget(theirs, "987654.32")
+    add = reverse("admin:crm_budget_add")
+    assert (
+        our_admin.post(add, {"monthly_limit": "600", "warning_percent": "80", "stops_automatic": "on"}).status_code
+        == 302
+    )
+    shown = text(our_admin.get(reverse("admin:crm_budget_changelist")))
+    assert "600" in shown and "987654" not in shown and "987.654" not in shown
+    assert our_admin.get(add).status_code == 403, "one is enough"
+    assert our_admin.get(reverse("admin:crm_budget_change", args=[foreign.pk])).status_code == 302
+    with ours.transaction():
+        own = Budget.objects.get()
+    change = reverse("admin:crm_budget_change", args=[own.pk])
+    assert our_admin.post(change, {"monthly_limit": "-1", "warning_percent": "101"}).status_code == 200
+    with ours.transaction():
+        assert Budget.objects.get().monthly_limit == 600
+
+
+def test_an_agent_sees_no_budget(ours):
+    budget(ours, "600")
+    assert back_office.sign_in(ours.ana.user).get(reverse("admin:crm_budget_changelist")).status_code in (302, 403)
+
+
+def test_a_second_budget_of_a_company_is_refused_in_words(ours):
+    budget(ours, "600")
+    operator = back_office.sign_in(back_office.operator())
+    url = reverse("admin:crm_budget_add") + f"?tenant={ours.tenant.pk}"
+    answer = operator.post(url, {"monthly_limit": "1", "warning_percent": "80"})
+    assert answer.status_code == 200 and "has a budget already" in text(answer)
+
+
+def test_companies_look_rates_up_and_only_the_operator_mends_them(our_admin):
+    rate = Rate.objects.get(market="Peru", category="marketing")
+    shown = text(our_admin.get(reverse("admin:whatsapp_rate_changelist"), {"q": "Peru"}))
+    assert "Peru" in shown
+    change = reverse("admin:whatsapp_rate_change", args=[rate.pk])
+    data = {"market": "Peru", "category": "marketing", "currency": "USD", "valid_from": "2026-10-01", "amount": "9"}
+    assert our_admin.post(change, data).status_code == 403
+    assert back_office.sign_in(back_office.operator()).post(change, data).status_code == 302
+    assert Rate.objects.get(pk=rate.pk).amount == 9
