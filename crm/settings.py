@@ -166,6 +166,7 @@ PANEL_SECTIONS = ["sequences.panel.section"]
 DEMO_PARTS = ["sequences.demo.load"]
 # When something is due next, for whoever moves the demonstration's clock.
 CLOCK_NEXT = ["sequences.runner.next_due"]
+DASHBOARD_SECTIONS = ["sequences.reporting.section"]
 RAIL_COUNTS = {"pending": "sequences.handwork.waiting"}
 
 CELERY_BEAT_SCHEDULE = {

@@ -44,6 +44,8 @@ class Rail:
             self._place("pending", _("Pending"), "tasks", count=lambda: self._counted("pending"), kind="warn"),
             self._place("sequences", _("Sequences"), "route"),
         ]
+        if self.membership and self.membership.sees_everything:
+            candidates.append(self._place("dashboard", _("Dashboard"), "chart"))
         return [place for place in candidates if place]
 
     @cached_property
