@@ -148,7 +148,7 @@ def figures(scope: Scope) -> Figures:
 
 
 def _grouped(found: QuerySet[MessageHour], column: str) -> list[dict[str, Any]]:
-    rows = found.values(of=F(column)).annotate(
+    rows: Any = found.values(of=F(column)).annotate(
         count=Sum("messages"), reached=Sum("delivered"), cost=Sum("amount"), none=Sum("unpriced")
     )
     return list(rows.order_by("-cost", "-count", "of")[:12])

@@ -28,7 +28,8 @@ def duration(seconds: float | None) -> str:
     """“4 min 12 s”, “3 h 5 min”, “2 d 4 h”: the two largest units."""
     if seconds is None:
         return "–"
-    left, parts = int(seconds), []
+    left = int(seconds)
+    parts: list[str] = []
     for size, unit in ((86400, _("d")), (3600, _("h")), (60, _("min")), (1, _("s"))):
         count, left = divmod(left, size)
         if count or (parts and len(parts) < 2):
