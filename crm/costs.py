@@ -168,10 +168,11 @@ def _settle_tenant(tenant_id: UUID, since: date) -> int:
             last = rows[-1][1], rows[-1][0]
 
 
-def in_words(amount: Decimal | None, currency: str) -> str:
+def in_words(amount: Decimal | None, currency: str, *, digits: int | None = None) -> str:
     """An amount for people: “US$0.0703”; small ones keep the digits that matter, an unknown one says so."""
     if amount is None:
         return _("unknown price")
     sign = {"USD": "US$", "EUR": "€", "BRL": "R$", "PEN": "S/ "}.get(currency, f"{currency} ")
-    digits = 2 if amount >= 1 or amount == 0 else 4
+    if digits is None:
+        digits = 2 if amount >= 1 or amount == 0 else 4
     return f"{sign}{amount:,.{digits}f}"

@@ -43,6 +43,7 @@ class Company:
     lines: tuple[Line, ...]
     scenes: tuple[Scene, ...]
     earlier: dict[str, str]
+    monthly_limit: int
 
 
 TRIAGE = ""
@@ -68,6 +69,7 @@ SHOP = Company(
     ),
     scenes=(*sales.SCENES, *support.SCENES, *chile.SCENES),
     earlier=earlier.TALKS,
+    monthly_limit=60,
 )
 
 STATIONER = Company(
@@ -81,6 +83,7 @@ STATIONER = Company(
     lines=(Line("200000000000001", "SP Balcão", "Atendimento", "owner"),),
     scenes=stationer.SCENES,
     earlier=stationer.TALKS,
+    monthly_limit=40,
 )
 
 COMPANIES = (SHOP, STATIONER)

@@ -10,6 +10,7 @@ from crm.demo.houses import House
 from crm.demo.scripts import SEQUENCE, Step
 from crm.demo.webhooks import Telling
 from crm.models import Direction, Message, MessageStatus, Priority, Source
+from whatsapp import phones
 from whatsapp.outgoing import Outgoing, Template, Text
 from whatsapp.simulator.catalogue import CATALOGUE
 
@@ -33,6 +34,7 @@ def said(house: House, telling: Telling, step: Step, *, conversation_id: UUID) -
         payload=content.as_payload(),
         template_category=content.category.lower() if isinstance(content, Template) else "",
         author=author,
+        country=phones.country_called(telling.wa_id) or "",
         client_id=uuid5(NAMESPACE_URL, telling.message_id(step)),
         quoted_message_id=telling.quoted_id(step),
         sent_at=step.at,

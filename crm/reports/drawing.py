@@ -33,6 +33,7 @@ class Lines:
     grid: Grid
     paths: list[str]
     dots: list[list[tuple[float, float]]]
+    goal: float | None = None  # the height of its line
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,16 @@ class Heat:
 
 
 def lines(
-    series: Sequence[Sequence[float | None]], labels: Sequence[str], *, width: float = 520, height: float = 240
+    series: Sequence[Sequence[float | None]],
+    labels: Sequence[str],
+    *,
+    goal: float = 0,
+    width: float = 520,
+    height: float = 240,
 ) -> Lines:
-    """Lines over the same days; a day without a value interrupts its line."""
+    """Lines over the same days; a day without a value interrupts its line. `goal` is a level to be under."""
     top = nice(max((value for line in series for value in line if value is not None), default=0))
-    grid = _grid(top, labels, width, height)
-    places = _places(len(labels), grid)
+    grid, places = _frame(top, labels, width, height)
     paths, dots = [], []
     for line in series:
         points = [
@@ -85,7 +90,7 @@ def lines(
             is_down = point is not None
         paths.append(" ".join(written))
         dots.append([point for point in points if point])
-    return Lines(grid, paths, dots)
+    return Lines(grid, paths, dots, _y(goal, top, grid) if 0 < goal <= top else None)
 
 
 def bars(
@@ -98,8 +103,7 @@ def bars(
 ) -> Bars:
     """Bars side by side for each day."""
     top = nice(max((value for line in series for value in line), default=0))
-    grid = _grid(top, labels, width, height)
-    places = _places(len(labels), grid)
+    grid, places = _frame(top, labels, width, height)
     room = (grid.right - LEFT) / max(len(labels), 1) * 0.7 / len(series)
     drawn = []
     for number, line in enumerate(series):
@@ -109,6 +113,30 @@ def bars(
             drawn.append(
                 Bar(round(left, 1), round(y, 1), round(room * 0.9, 1), round(grid.floor - y, 1), title, number + 1)
             )
+    return Bars(grid, drawn)
+
+
+def stacked(
+    series: Sequence[Sequence[float]],
+    labels: Sequence[str],
+    titles: Sequence[str],
+    *,
+    width: float = 400,
+    height: float = 240,
+) -> Bars:
+    """One bar for each day, its parts upon each other; a title for the whole bar."""
+    top = nice(max((sum(parts) for parts in zip(*series, strict=True)), default=0))
+    grid, places = _frame(top, labels, width, height)
+    room = (grid.right - LEFT) / max(len(labels), 1) * 0.7
+    drawn = []
+    for x, title, parts in zip(places, titles, zip(*series, strict=True), strict=True):
+        below = 0.0
+        for number, part in enumerate(parts):
+            y = _y(below + part, top, grid)
+            if part:
+                size = round(_y(below, top, grid) - y, 1)
+                drawn.append(Bar(round(x - room / 2, 1), y, round(room, 1), size, title, number + 1))
+            below += part
     return Bars(grid, drawn)
 
 
@@ -142,7 +170,7 @@ def spark(values: Sequence[float]) -> str:
 
 def nice(most: float) -> float:
     """The end of an axis: a round number not below the largest value."""
-    if most <= 0:
+    if most < 1e-9:
         return 4
     unit = 1.0
     while unit * 10 <= most:
@@ -152,21 +180,17 @@ def nice(most: float) -> float:
     return next(unit * factor for factor in (1, 2, 4, 6, 8, 10, 20) if unit * factor >= most)
 
 
-def _grid(top: float, labels: Sequence[str], width: float, height: float) -> Grid:
+def _frame(top: float, labels: Sequence[str], width: float, height: float) -> tuple[Grid, list[float]]:
+    """The frame with at most eight labels below, and where each day stands."""
     rows = [(_y_of(part / 4, height), _written(top * part / 4)) for part in range(5)]
-    grid = Grid(width, height, rows, [])
+    places = _places(len(labels), width - 10)
     every = -(-len(labels) // 8) or 1
-    places = _places(len(labels), grid)
-    return Grid(
-        width,
-        height,
-        rows,
-        [(x, label) for n, (x, label) in enumerate(zip(places, labels, strict=True)) if n % every == 0],
-    )
+    shown = [(round(x, 1), label) for n, (x, label) in enumerate(zip(places, labels, strict=True)) if n % every == 0]
+    return Grid(width, height, rows, shown), places
 
 
-def _places(count: int, grid: Grid) -> list[float]:
-    step = (grid.right - LEFT) / max(count, 1)
+def _places(count: int, right: float) -> list[float]:
+    step = (right - LEFT) / max(count, 1)
     return [LEFT + step * (n + 0.5) for n in range(count)]
 
 

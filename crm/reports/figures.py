@@ -71,6 +71,7 @@ class Day:
     inbound: int = 0
     outbound: int = 0
     amount: Decimal = Decimal(0)
+    amounts: dict[str, Decimal] = field(default_factory=dict)  # by category
     first_reply_p50: float | None = None
     first_reply_p90: float | None = None
 
@@ -99,9 +100,7 @@ class Figures:
     by_category: list[dict[str, Any]]
     by_country: list[dict[str, Any]]
     by_number: list[dict[str, Any]]
-    by_source: list[dict[str, Any]]
     counted_at: datetime | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def share(self, name: str) -> float | None:
         """A part of what was sent, in percent; None where nothing was."""
@@ -117,11 +116,15 @@ def figures(scope: Scope) -> Figures:
     )  # fmt: skip
     days = {day: Day(day) for day in scope.days}
     local = TruncDate("hour", tzinfo=scope.zone)
-    counted = scope.hours().annotate(day=local).values("day", "direction")
+    counted = scope.hours().annotate(day=local).values("day", "direction", "category")
     for row in counted.annotate(count=Sum("messages"), cost=Sum("amount")):
         day = days[row["day"]]
-        setattr(day, row["direction"], row["count"])
-        day.amount += row["cost"]
+        if row["direction"] == Direction.INBOUND:
+            day.inbound += row["count"]
+        else:
+            day.outbound += row["count"]
+            day.amount += row["cost"]
+            day.amounts[row["category"]] = day.amounts.get(row["category"], Decimal(0)) + row["cost"]
     replies = _replies(scope, days)
     heat = inbound.annotate(
         weekday=ExtractIsoWeekDay("hour", tzinfo=scope.zone), at=ExtractHour("hour", tzinfo=scope.zone)
@@ -131,7 +134,7 @@ def figures(scope: Scope) -> Figures:
         scope=scope,
         days=list(days.values()),
         sent={name: totals[name] for name in _COUNTED},
-        inbound=inbound.aggregate(count=Sum("messages", default=0))["count"],
+        inbound=sum(day.inbound for day in days.values()),
         amount=totals["cost"],
         unpriced=totals["none"],
         replies=replies,
@@ -142,7 +145,6 @@ def figures(scope: Scope) -> Figures:
         by_category=_grouped(outbound, "category"),
         by_country=_grouped(outbound, "country"),
         by_number=_grouped(outbound, "number_id"),
-        by_source=_grouped(outbound, "source"),
         counted_at=progress.refreshed_at if progress else None,
     )
 
@@ -198,7 +200,7 @@ def waiting_by_queue(scope: Scope, now: datetime) -> list[dict[str, Any]]:
         found = found.filter(number_id=scope.number)
     if scope.queue:
         found = found.filter(queue_id=scope.queue)
-    rows = found.values(name=F("queue__name"), id=F("queue_id")).annotate(
+    rows = found.values(of=F("queue_id"), name=F("queue__name")).annotate(
         open=Count("pk"),
         waiting=Count("pk", filter=waits),
         soon=Count("pk", filter=waits & Q(window_expires_at__gt=now, window_expires_at__lte=now + SOON)),

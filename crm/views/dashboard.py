@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from babel import Locale
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import Sum
@@ -13,8 +14,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.formats import date_format
 from django.utils.module_loading import import_string
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from crm import costs
@@ -41,7 +42,7 @@ def show(request: MemberRequest) -> HttpResponse:
         "figures": found,
         "now": now,
         "ranges": [("today", _("Today")), ("7", _("7 d")), ("14", _("14 d")), ("month", _("Month"))],
-        "numbers": Number.objects.order_by("name"),
+        "numbers": Number.objects.order_by("alias"),
         "all_queues": Queue.objects.order_by("name"),
         "waiting": sum(row["waiting"] for row in queues),
         "soon": sum(row["soon"] for row in queues),
@@ -52,8 +53,11 @@ def show(request: MemberRequest) -> HttpResponse:
         "month": month(tenant, now),
         "currency": tenant.billing_currency,
         "goal": GOAL_MINUTES,
+        "meets_goal": found.replies.p50 is not None and found.replies.p50 <= GOAL_MINUTES * 60,
+        "cost_legend": [_("Marketing"), _("Service"), _("Other")],
         "replies_chart": _replies_chart(found),
         "messages_chart": _messages_chart(found),
+        "costs_chart": _costs_chart(found),
         "heat": drawing.heat(found.heat, _weekdays(), _("%(day)s %(hour)s · %(count)s messages")),
         "sparks": _sparks(found),
         "funnel": _funnel(found),
@@ -75,7 +79,7 @@ def export(request: MemberRequest) -> HttpResponse:
     writer = csv.writer(response)
     counted = ("messages", "accepted", "delivered", "read", "failed", "unknown", "amount", "unpriced")
     writer.writerow(["date", "number", "queue", "direction", "source", "category", "country", *counted, "currency"])
-    keys = ("day", "number__name", "queue__name", "direction", "source", "category", "country")
+    keys = ("day", "number__alias", "queue__name", "direction", "source", "category", "country")
     rows = scope.hours().annotate(day=TruncDate("hour", tzinfo=scope.zone)).values(*keys)
     for row in rows.annotate(**{f"sum_{name}": Sum(name) for name in counted}).order_by(*keys):
         shown = [_plain(row[key]) for key in keys]
@@ -119,7 +123,7 @@ def _replies_chart(found: Figures) -> drawing.Lines:
         [None if seconds is None else seconds / 60 for seconds in line]
         for line in ([day.first_reply_p50 for day in found.days], [day.first_reply_p90 for day in found.days])
     ]
-    return drawing.lines(minutes, _labels(found))
+    return drawing.lines(minutes, _labels(found), goal=GOAL_MINUTES)
 
 
 def _messages_chart(found: Figures) -> drawing.Bars:
@@ -133,6 +137,18 @@ def _messages_chart(found: Figures) -> drawing.Bars:
     return drawing.bars(
         [[day.inbound for day in found.days], [day.outbound for day in found.days]], _labels(found), titles
     )
+
+
+def _costs_chart(found: Figures) -> drawing.Bars:
+    """Marketing, service, and all else."""
+    currency = found.scope.tenant.billing_currency
+    marketing, service = ([float(day.amounts.get(name, 0)) for day in found.days] for name in ("marketing", "service"))
+    rest = [
+        max(float(day.amount) - some - other, 0.0)
+        for day, some, other in zip(found.days, marketing, service, strict=True)
+    ]
+    titles = [f"{_day(day.day)} · {costs.in_words(day.amount, currency)}" for day in found.days]
+    return drawing.stacked([marketing, service, rest], _labels(found), titles)
 
 
 def _day(day: Any) -> str:
@@ -175,10 +191,10 @@ def _funnel(found: Figures) -> list[dict[str, Any]]:
 
 def _costs(found: Figures) -> list[tuple[str, list[dict[str, Any]]]]:
     """What was spent, cut in three ways; each row with its name, count, amount and what has no known price."""
-    currency, numbers = found.scope.tenant.billing_currency, dict(Number.objects.values_list("pk", "name"))
+    currency, numbers = found.scope.tenant.billing_currency, dict(Number.objects.values_list("pk", "alias"))
     names = {
         _("Category"): (found.by_category, lambda of: _category(of)),
-        _("Country"): (found.by_country, lambda of: of or _("not known")),
+        _("Country"): (found.by_country, lambda of: _country(of)),
         _("Number"): (found.by_number, lambda of: numbers.get(of, "–")),
     }
     return [
@@ -196,6 +212,12 @@ def _category(word: str) -> str:
         "referral_conversion": _("free entry point"),
     }
     return known.get(word, word)
+
+
+def _country(code: str) -> str:
+    """Its name in the language of the page."""
+    language = Locale.parse(get_language() or "en", sep="-")
+    return (language.territories.get(code) or code) if code else _("not known")
 
 
 def _amount(row: dict[str, Any], currency: str) -> str:

@@ -7,6 +7,7 @@ from django.utils.module_loading import import_string
 
 from crm.demo import NotHere, load
 from crm.local.environment import data_dir
+from crm.reports import rollups
 from tenants import clock
 
 
@@ -20,4 +21,5 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from None
         for name in settings.DEMO_PARTS:
             import_string(name)(now=clock.now())
+        rollups.refresh(clock.now())
         self.stdout.write(f"{loaded.messages} messages loaded." if loaded.messages else "The demo is there already.")
