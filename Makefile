@@ -2,7 +2,7 @@
 # PORT, SIMULATOR_PORT, DATA_DIR, DATABASE_URL, REDIS_URL and PYTHON may be given: `make run PORT=8001`.
 
 .DEFAULT_GOAL := run
-.PHONY: run test lint lock bench faults messages clean
+.PHONY: run test lint lock bench faults blocks messages clean
 SHELL := /bin/sh
 BIN := .venv/bin
 
@@ -23,6 +23,9 @@ bench: .venv/test.stamp
 
 faults: .venv/test.stamp
 	$(BIN)/python -m pytest tests/faults --faults
+
+blocks: .venv/test.stamp
+	$(BIN)/python -m tests.evaluation.blocks
 
 messages: .venv/test.stamp
 	$(BIN)/python manage.py makemessages --all --no-location --ignore .venv

@@ -175,6 +175,15 @@ def report(hours: int = 2) -> None:
     budgets.watch(now)
 
 
+@shared_task(name="crm.bells.suspect")
+def suspect() -> int:
+    """Look for people who have probably blocked a number: in full every few hours, else what has just spoken."""
+    from crm import suspecting
+    from tenants import clock
+
+    return suspecting.run(clock.now())
+
+
 @shared_task(name="crm.bells.reconcile")
 def reconcile() -> dict[str, int]:
     """Resolve the sends of unknown outcome that can be resolved."""

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from crm import bells, costs, routing
+from crm import bells, costs, routing, suspecting
+from crm.signals import contacts_replied
 from tenants import clock
 from tenants.context import tenant_transaction
 from whatsapp.signals import numbers_routed, rates_loaded
@@ -18,6 +19,13 @@ def take_conversations_along(sender: Any, tenant_id: UUID, number_ids: list[UUID
     with tenant_transaction(tenant_id):
         routing.leave_triage(number_ids=number_ids, now=clock.now())
     bells.ring_sweep()
+
+
+@receiver(contacts_replied)
+def hear(sender: Any, tenant_id: UUID, contact_ids: list[UUID], **kwargs: Any) -> None:
+    """Whoever writes has not blocked the number they write to."""
+    with tenant_transaction(tenant_id):
+        suspecting.hear(contact_ids=contact_ids, now=clock.now())
 
 
 @receiver(rates_loaded)

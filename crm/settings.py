@@ -191,6 +191,7 @@ CELERY_BEAT_SCHEDULE = {
         "kwargs": {"hours": 840},
         "options": {"expires": 3600},
     },
+    "suspect-blocks": {"task": "crm.bells.suspect", "schedule": 60.0, "options": {"expires": 60}},
     "wake-snoozed": {"task": "crm.bells.wake", "schedule": 30.0, "options": {"expires": 30}},
     "watch-numbers": {"task": "whatsapp.tasks.watch_numbers", "schedule": 300.0, "options": {"expires": 300}},
     "sync-numbers": {"task": "whatsapp.tasks.sync_connections", "schedule": 3600.0, "options": {"expires": 600}},
@@ -208,6 +209,7 @@ GRAPH_API_VERSION = env.str("GRAPH_API_VERSION", default="v25.0")
 CONNECTIONS_FILE = env.str("CONNECTIONS_FILE", default="")
 CONNECTIONS_TENANT = env.str("CONNECTIONS_TENANT", default="")
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
+BLOCK_CHECK_HOURS = env.float("BLOCK_CHECK_HOURS", default=6.0)
 SEND_GRACE_SECONDS = env.int("SEND_GRACE_SECONDS", default=600)
 SEND_LEASE_SECONDS = env.int("SEND_LEASE_SECONDS", default=60)
 SIMULATOR_URL = env.str("SIMULATOR_URL", default="")

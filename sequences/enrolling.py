@@ -23,7 +23,7 @@ from sequences.models import (
 )
 from sequences.models.enrollments import RUNNING
 from sequences.runner import advanced
-from sequences.schedule import Action, Why, due_after, next_allowed
+from sequences.schedule import BLOCKING, Action, Why, due_after, next_allowed
 from tenants.models import Membership, Tenant
 
 PAGE = 1000
@@ -128,6 +128,45 @@ def pause_replied(*, tenant_id: UUID, contact_ids: list[UUID], at: datetime) -> 
         ignore_conflicts=True,
     )  # fmt: skip
     return len(paused)
+
+
+_HOLD_BACK = """
+UPDATE sequences_enrollment e
+SET state = CASE l.action WHEN 'stop' THEN 'stopped' ELSE 'paused' END, due_at = NULL, reason = 'blocked',
+    ended_at = CASE l.action WHEN 'stop' THEN %(at)s END
+FROM unnest(%(ids)s::uuid[], %(actions)s::text[]) AS l (id, action)
+WHERE e.conversation_id = l.id AND (e.state = 'active' OR (l.action = 'stop' AND e.state = 'paused'))
+RETURNING e.id, e.position, l.action
+"""
+# Those who wrote meanwhile are paused by that.
+_LET_GO = """
+UPDATE sequences_enrollment e
+SET state = CASE WHEN c.last_inbound_at > e.since THEN 'paused' ELSE 'active' END,
+    due_at = CASE WHEN c.last_inbound_at > e.since THEN NULL ELSE %(at)s END,
+    reason = CASE WHEN c.last_inbound_at > e.since THEN 'replied' ELSE '' END, was_spread = TRUE
+FROM crm_conversation c
+WHERE c.id = e.conversation_id AND e.conversation_id = ANY(%(ids)s) AND e.state = 'paused' AND e.reason = 'blocked'
+"""
+
+
+def hold_back(*, tenant_id: UUID, levels: dict[UUID, str], at: datetime) -> None:
+    """Conversations in which a block is suspected, by its level; an empty one lifts it."""
+    held = {id: BLOCKING[level] for id, level in levels.items() if level in BLOCKING}
+    freed = [id for id, level in levels.items() if level not in BLOCKING]
+    with connection.cursor() as cursor:
+        if freed:
+            cursor.execute(_LET_GO, {"ids": freed, "at": at})
+        if not held:
+            return
+        cursor.execute(_HOLD_BACK, {"ids": list(held), "actions": [action.value for action in held.values()], "at": at})
+        runs = [
+            StepRun(
+                tenant_id=tenant_id, enrollment_id=id, position=position, action=Action(action), why=Why.BLOCKED, at=at,
+                facts={"suspicion": "very_likely" if action == Action.STOP else "probable"},
+            )
+            for id, position, action in cursor.fetchall()
+        ]  # fmt: skip
+    StepRun.objects.bulk_create(runs, ignore_conflicts=True)
 
 
 def resume(enrollment: Enrollment, *, now: datetime) -> bool:

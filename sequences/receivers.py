@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from crm.signals import contacts_replied
+from crm.signals import contacts_replied, suspicion_changed
 from sequences import enrolling
 from tenants.context import tenant_transaction
 
@@ -16,3 +16,9 @@ def pause(sender: Any, tenant_id: UUID, contact_ids: list[UUID], at: datetime, *
     """A reply pauses at once, before anybody looks at what is due."""
     with tenant_transaction(tenant_id):
         enrolling.pause_replied(tenant_id=tenant_id, contact_ids=contact_ids, at=at)
+
+
+@receiver(suspicion_changed)
+def hold_back(sender: Any, tenant_id: UUID, levels: dict[UUID, str], at: datetime, **kwargs: Any) -> None:
+    """Probably blocked pauses, very likely stops; when nothing speaks for it any more, what it paused goes on."""
+    enrolling.hold_back(tenant_id=tenant_id, levels=levels, at=at)

@@ -44,7 +44,7 @@ _TALK = tuple(
     f"conversation__{name}"
     for name in (
         "tenant_id", "contact_id", "number_id", "queue_id", "assignee_id", "status", "last_inbound_at",
-        "window_expires_at", "free_entry_expires_at",
+        "window_expires_at", "free_entry_expires_at", "suspicion",
     )
 )  # fmt: skip
 _PERSON = tuple(
@@ -170,6 +170,7 @@ def _gathered(ids: list[UUID], tenant: Tenant, now: datetime) -> list[Item]:
             is_closed=conversation.status == ConversationStatus.CLOSED,
             labels=frozenset(contact.labels),
             marketing_stopped=contact.marketing_stopped,
+            suspicion=conversation.suspicion,
             can_send=number.can_send,
             spent=spent.get(enrollment.pk, Decimal(0)),
             budget_left=left,

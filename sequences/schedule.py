@@ -42,6 +42,7 @@ class Why(StrEnum):
     REPLIED = "replied"
     CLOSED = "closed"
     LABEL = "label"
+    BLOCKED = "blocked"
     COST = "cost"
     BUDGET = "budget"
     NOT_DELIVERED = "not_delivered"
@@ -51,6 +52,10 @@ class Why(StrEnum):
     NO_ADDRESS = "no_address"
     BY_HAND = "by_hand"
     FINISHED = "finished"
+
+
+BLOCKING = {"probable": Action.PAUSE, "very_likely": Action.STOP}
+"""What a suspected block does to whatever sends by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Facts:
     is_closed: bool = False
     labels: frozenset[str] = frozenset()
     marketing_stopped: bool = False
+    suspicion: str = ""  # how likely they have blocked us: a level of `crm.blocking`
     can_send: bool = True  # the number may
     spent: Decimal = Decimal(0)
     budget_left: Decimal | None = None  # of the company's month; None: no limit
@@ -98,6 +104,8 @@ def _stopped(definition: Definition, facts: Facts) -> Decision | None:
         return Decision(Action.STOP, Why.CLOSED)
     if facts.replied_at and facts.since and facts.replied_at > facts.since:
         return Decision(Action.STOP if definition.stop_on_reply else Action.PAUSE, Why.REPLIED)
+    if facts.suspicion in BLOCKING:
+        return Decision(BLOCKING[facts.suspicion], Why.BLOCKED)
     if definition.max_cost and facts.spent >= Decimal(definition.max_cost):
         return Decision(Action.STOP, Why.COST)
     return None

@@ -31,6 +31,7 @@ _WHY: dict[str, Any] = {
     Why.REPLIED: gettext_lazy("The customer replied."),
     Why.CLOSED: gettext_lazy("The conversation was closed."),
     Why.LABEL: gettext_lazy("The contact has the label that ends it."),
+    Why.BLOCKED: gettext_lazy("They have probably blocked this number; see the delivery issues."),
     Why.COST: gettext_lazy("It has cost as much as one contact may."),
     Why.BUDGET: gettext_lazy("This month’s budget does not cover it."),
     Why.NOT_DELIVERED: gettext_lazy("WhatsApp did not deliver it."),

@@ -1,6 +1,7 @@
 from crm.models.attachments import Attachment, FileState
 from crm.models.contacts import Contact, Identity, IdentityKind
 from crm.models.conversations import Activity, ActivityKind, Conversation, ConversationStatus, Episode
+from crm.models.issues import DeliveryIssue, Examination, IssueLevel, IssueState
 from crm.models.messages import (
     Direction,
     Message,
@@ -21,11 +22,15 @@ __all__ = [
     "Contact",
     "Conversation",
     "ConversationStatus",
+    "DeliveryIssue",
     "Direction",
     "Episode",
+    "Examination",
     "FileState",
     "Identity",
     "IdentityKind",
+    "IssueLevel",
+    "IssueState",
     "Message",
     "MessageHour",
     "MessageStatus",

@@ -82,6 +82,8 @@ class Conversation(TenantModel):
     waiting_since = models.DateTimeField(null=True)
     window_expires_at = models.DateTimeField(null=True)
     free_entry_expires_at = models.DateTimeField(null=True)
+    # How likely the person has blocked this number, in `crm.blocking`'s levels; empty: nothing speaks for it.
+    suspicion = models.CharField(max_length=11, blank=True, db_default="")
     created_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar[Any] = ConversationManager()
@@ -179,6 +181,10 @@ class ActivityKind(models.TextChoices):
     REOPENED = "reopened", _("reopened")
     SNOOZED = "snoozed", _("snoozed")
     WOKEN = "woken", _("back from snooze")
+    SUSPECTED = "suspected", _("suspected of a block")
+    REACHED = "reached", _("reached again")
+    DISMISSED = "dismissed", _("suspicion dismissed")
+    CONFIRMED = "confirmed", _("block confirmed")
 
 
 class Activity(TenantModel):

@@ -221,6 +221,10 @@ _ACTIVITIES = {
     ActivityKind.REOPENED: lambda: _("%(actor)s reopened the conversation"),
     ActivityKind.SNOOZED: lambda: _("%(actor)s put it aside until %(until)s"),
     ActivityKind.WOKEN: lambda: _("It is back: the time put aside is over"),
+    ActivityKind.SUSPECTED: lambda: _("They have probably blocked this number: %(percent)s"),
+    ActivityKind.REACHED: lambda: _("They were reached again: the suspicion of a block is over"),
+    ActivityKind.DISMISSED: lambda: _("%(actor)s says that they have not blocked us"),
+    ActivityKind.CONFIRMED: lambda: _("%(actor)s says that they have blocked us"),
 }
 
 
@@ -238,6 +242,7 @@ def activity_words(activity: Activity, now: datetime) -> str:
         "assignee": facts.get("assignee", ""),
         "queue": facts.get("queue", ""),
         "until": _moment(facts.get("until", ""), now),
+        "percent": facts.get("percent", ""),
     }
     has_both = activity.kind == ActivityKind.TRANSFERRED and facts.get("assignee")
     return f"{words} · {facts['assignee']}" if has_both else words
