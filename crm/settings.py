@@ -160,7 +160,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
 # What layers above add to the side panel of a conversation: functions of it that give a template and its context.
-PANEL_SECTIONS = ["sequences.panel.section"]
+PANEL_SECTIONS = ["crm.views.issues.section", "sequences.panel.section"]
 # What they count for the navigation: the name of a page, and a function of the membership.
 # And what they show in the demonstration.
 DEMO_PARTS = ["sequences.demo.load"]

@@ -44,6 +44,7 @@ RECENT = timedelta(hours=2)
 PAGE = 500
 
 _KINDS = {Reason.UNDELIVERABLE: Kind.UNDELIVERABLE, Reason.BLOCKED_BY_CONTACT: Kind.REPORTED}
+_JUDGED = ["level", "likelihood", "misses", "evidence", "reached_at", "since", "judged_at"]
 _RANK = (Level.NONE, Level.POSSIBLE, Level.PROBABLE, Level.VERY_LIKELY)
 _SUSPECTED = (Level.PROBABLE, Level.VERY_LIKELY)
 
@@ -176,8 +177,8 @@ class _Talk:
     """One conversation with what was sent since the person was last reached."""
 
     conversation: Conversation
-    was_reached: bool
-    since: datetime | None
+    reached_at: datetime | None
+    since: datetime | None  # they were reached, or somebody said that nothing was wrong
     messages: list[tuple[UUID, datetime, Kind, str]] = field(default_factory=list)  # id, at, kind, country
 
 
@@ -215,7 +216,7 @@ def _judge_page(
         ]
         judged = judge(
             sends,
-            was_reached=talk.was_reached,
+            was_reached=talk.reached_at is not None,
             silences=learned.get(conversation.number_id, Silences()),
             own=own.get(conversation.pk, ()),
             now=now,
@@ -237,7 +238,7 @@ def _judge_page(
         if issue.level in _SUSPECTED and _RANK.index(Level(issue.level)) > _RANK.index(before):
             worse.append(issue)
     DeliveryIssue.objects.bulk_create(new)
-    DeliveryIssue.objects.bulk_update(changed, ["level", "likelihood", "misses", "evidence", "since", "judged_at"])
+    DeliveryIssue.objects.bulk_update(changed, _JUDGED)
     _note(worse, ActivityKind.SUSPECTED, now)
     _close(over, IssueState.REACHED, now)
     _tell(tenant.pk, levels, now)
@@ -246,6 +247,7 @@ def _judge_page(
 def _set(issue: DeliveryIssue, talk: _Talk, sends: list[Send], judged: Judgement, now: datetime) -> None:
     is_confirmed = issue.state == IssueState.CONFIRMED
     issue.level = Level.VERY_LIKELY if is_confirmed else judged.level
+    issue.reached_at = talk.reached_at
     issue.likelihood, issue.misses, issue.judged_at = judged.likelihood, judged.misses, now
     issue.evidence = [
         {**asdict(send), "at": send.at.isoformat(), "message": str(message[0]), "weight": weight}
@@ -261,7 +263,7 @@ def _gathered(ids: list[UUID], now: datetime) -> list[_Talk]:
         for id, number_id, queue_id, assignee_id, reached, dismissed in cursor.fetchall():
             conversation = Conversation(id=id, number_id=number_id, queue_id=queue_id, assignee_id=assignee_id)
             since = max((at for at in (reached, dismissed) if at), default=None)
-            talks[id] = _Talk(conversation, reached is not None, since)
+            talks[id] = _Talk(conversation, reached, since)
         cursor.execute(_SENT, [ids, now - HORIZON, list(_KINDS)])
         for id, message_id, at, status, reason, country in cursor.fetchall():
             talk = talks.get(id)

@@ -1,12 +1,14 @@
 from django.urls import path
 
-from crm.views import composing, dashboard, files, handling, inbox, threads
+from crm.views import composing, dashboard, files, handling, inbox, issues, threads
 
 urlpatterns = [
     path("", inbox.home, name="home"),
     path("inbox/", inbox.index, name="inbox"),
     path("dashboard/", dashboard.show, name="dashboard"),
     path("dashboard/export/", dashboard.export, name="dashboard-export"),
+    path("issues/", issues.index, name="issues"),
+    path("issues/<uuid:issue_id>/", issues.decide, name="issue"),
     path("inbox/changes/", inbox.changes, name="inbox-changes"),
     path("inbox/<uuid:conversation_id>/", threads.show, name="conversation"),
     path("conversations/<uuid:conversation_id>/messages/", composing.create, name="messages"),

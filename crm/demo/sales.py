@@ -194,6 +194,28 @@ SCENES = (
         > [read] ¡Perfecto, Álvaro! Te escribo en unos días.
         +1d * [template oferta_temporada; Álvaro; 25 %][unknown]
         """, earlier=(("catalogo", 5),)),
+    # Nobody receives anything there any more
+    Scene("Marco Antonio Villanueva", "51959555214", _NUMBER, "9d", """
+        < buenas, el mocasín lima hay en 43?
+        = ana takes
+        > [read] Hola Marco, sí: nos queda el último par en marrón. ¿Te lo separo?
+        +2d * [template oferta_temporada; Marco; 15 %][sent]
+        +1d * [template carrito_v3; Marco; Mocasín Lima][sent]
+        +30h * [template oferta_temporada; Marco; 25 %][sent]
+        """, earlier=(("talla_consulta", 40),)),
+    Scene("Gabriela Núñez Prado", "51958555377", _NUMBER, "11d", """
+        < me avisan cuando llegue la bota sierra?
+        = ana takes
+        > [read] ¡Claro, Gabriela! Te escribo apenas llegue.
+        +4d * [template oferta_temporada; Gabriela; 20 %][sent]
+        +2d * [template carrito_v3; Gabriela; Bota Sierra][sent]
+        """, earlier=(("catalogo", 33),)),
+    Scene("Óscar Ríos Tello", "51957555460", _NUMBER, "8d", """
+        < gracias, lo veo el finde
+        = ana takes
+        > [read] Perfecto, Óscar. Aquí estamos.
+        +3d * [template carrito_v3; Óscar; Runner Costa][sent]
+        """, earlier=(("pago_yape", 25),)),
     # Put aside, closed
     Scene("Teresa Balbuena", "51964555136", _NUMBER, "18h", """
         < Hola, ¿para cuándo llegan las botas rojas?

@@ -42,6 +42,7 @@ class DeliveryIssue(TenantModel):
     likelihood = models.FloatField()
     misses = models.PositiveSmallIntegerField()
     evidence: "models.JSONField[list[dict[str, Any]], list[dict[str, Any]]]" = models.JSONField(default=list)
+    reached_at = models.DateTimeField(null=True)  # when they last got or wrote something; null: never
     since = models.DateTimeField()  # the first miss that counts
     found_at = models.DateTimeField()
     judged_at = models.DateTimeField()

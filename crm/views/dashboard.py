@@ -8,7 +8,7 @@ from uuid import UUID
 from babel import Locale
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db.models import Sum
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -19,9 +19,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from crm import costs
+from crm.models import DeliveryIssue
+from crm.models.issues import ACTIVE
 from crm.reports import drawing
 from crm.reports.figures import RANGES, Figures, Scope, figures, load_by_person, month, waiting_by_queue
 from crm.views.access import member_required
+from crm.views.issues import SUSPECTED
 from tenants import clock
 from tenants.models import Queue, Tenant
 from tenants.requests import MemberRequest
@@ -44,6 +47,7 @@ def show(request: MemberRequest) -> HttpResponse:
         "ranges": [("today", _("Today")), ("7", _("7 d")), ("14", _("14 d")), ("month", _("Month"))],
         "numbers": Number.objects.order_by("alias"),
         "all_queues": Queue.objects.order_by("name"),
+        "suspected": _suspected(scope),
         "waiting": sum(row["waiting"] for row in queues),
         "soon": sum(row["soon"] for row in queues),
         "queues": queues,
@@ -112,6 +116,18 @@ def _id(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def _suspected(scope: Scope) -> dict[str, Any]:
+    """How many have probably blocked a number, how many of them since the time began."""
+    issues = DeliveryIssue.objects.filter(state__in=ACTIVE, level__in=SUSPECTED)
+    if scope.number:
+        issues = issues.filter(number_id=scope.number)
+    if scope.queue:
+        issues = issues.filter(conversation__queue_id=scope.queue)
+    return issues.aggregate(
+        count=Count("pk"), new=Count("pk", filter=Q(found_at__gte=scope.start)),
+    )  # fmt: skip
 
 
 def _labels(found: Figures) -> list[str]:

@@ -17,6 +17,7 @@ from crm import costs
 from crm.outbound import CannotSend
 from crm.views.access import member_required
 from crm.views.composer import can_send
+from crm.views.issues import described, suspected
 from sequences import handwork
 from sequences.models import ManualTask, TaskState
 from sequences.runner import places_of
@@ -29,7 +30,7 @@ from whatsapp.models import Template as StoredTemplate
 from whatsapp.models import TemplateStatus
 from whatsapp.pricing import category_of
 
-MOST = 200
+MOST, MOST_ISSUES = 200, 6
 HELD = (Why.BUDGET, Why.NOT_DELIVERED, Why.MANUAL_STEP)
 """Reasons that a person may decide otherwise about; the others cannot be sent by anybody."""
 RECENT = timedelta(days=2)
@@ -60,6 +61,8 @@ def index(request: MemberRequest) -> HttpResponse:
         "opened": opened,
         "templates": _templates(opened, now) if opened else [],
         "reasons": _reasons(found),
+        "issues": described(suspected(request.membership)[:MOST_ISSUES]),
+        "issue_count": suspected(request.membership).count(),
         "queues": Queue.objects.all(),
         "queue": queue,
         "now": now,

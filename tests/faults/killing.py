@@ -69,6 +69,8 @@ class Killer:
             thread.join()
         if self.failures:
             raise self.failures[0]
+        for slot in self.slots:  # the last that was started may have found no database, and ended
+            self._wait_until_up(slot)
 
     def _work(self, slot: Slot) -> None:
         try:
@@ -87,10 +89,11 @@ class Killer:
 
     def _wait_until_up(self, slot: Slot) -> None:
         deadline = time.monotonic() + 60
-        while not slot.is_up() and not self._stopped.wait(0.03):
+        while not slot.is_up():
+            time.sleep(0.03)
             if not slot.zygote.is_alive(slot.pid):
                 slot.restart()  # it could not start just now: the database was being restarted, say
-                self._stopped.wait(0.2)
+                time.sleep(0.2)
             if time.monotonic() > deadline:
                 raise AssertionError(f"a process did not come up within 60 s:\n{slot.zygote.last_lines()}")
 

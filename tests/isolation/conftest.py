@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from crm.api.tokens import create_token
 from crm.media import storing
-from crm.models import Attachment, Direction, FileState, Message, MessageStatus, Source
+from crm.models import Attachment, DeliveryIssue, Direction, FileState, Message, MessageStatus, Source
 from sequences.models import Enrollment, ManualTask
 from tenants.context import system_transaction
 from tests.back_office import furnish
@@ -54,6 +54,10 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
             tenant=theirs.tenant, enrollment=enrollment, conversation=talk, position=0, why="no_template",
             text=f"{CANARY} task", created_at=NOON,
         )  # fmt: skip
+        issue = DeliveryIssue.objects.create(
+            tenant=theirs.tenant, conversation=talk, number=theirs.number, level="probable", likelihood=0.96, misses=2,
+            since=NOON, found_at=NOON, judged_at=NOON,
+        )  # fmt: skip
     return {
         "conversation": talk.pk,
         "message": sent.pk,
@@ -61,6 +65,7 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
         "sequence": sequence.pk,
         "enrollment": enrollment.pk,
         "task": task.pk,
+        "issue": issue.pk,
         "contact": talk.contact_id,
         "number": theirs.number.pk,
         "queue": theirs.support.pk,

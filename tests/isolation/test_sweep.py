@@ -29,6 +29,7 @@ PARAMETERS = {
     "sequence_id": "sequence",
     "enrollment_id": "enrollment",
     "task_id": "task",
+    "issue_id": "issue",
     "tenant_id": "tenant",
 }
 # REST's routers call every id `pk`: the word before it says whose it is.
