@@ -35,6 +35,8 @@ def main(url: str, simulator: str) -> None:
         _take_files(page, "media")
         page.goto("/dashboard/")
         _shoot(page, "dashboard")
+        page.goto("/issues/")
+        _shoot(page, "issues")
         page.goto("/pending/")
         _shoot(page, "pending")
         page.goto("/sequences/")
