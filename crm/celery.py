@@ -8,11 +8,32 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
+from kombu.transport import redis as redis_transport
+from redis.exceptions import ConnectionError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crm.settings")
 
 # Containers and trial machines run as root; messages are JSON, which is what the warning is about.
 warnings.filterwarnings("ignore", category=SecurityWarning)
+
+
+class Channel(redis_transport.Channel):
+    """A channel to Redis that may close while it has unacknowledged bells, because Redis went away.
+
+    kombu then fails with AttributeError, on putting them back and on acknowledging what was done meanwhile, and the
+    worker ends. Putting back is left to `visibility_timeout` (the sweep finds what they were about long before), and an
+    acknowledgement finds the connection lost, which celery expects.
+    """
+
+    do_restore = False
+
+    def _connparams(self, *args: Any, **options: Any) -> Any:
+        if self.connection is None:
+            raise ConnectionError("the channel is closed")
+        return super()._connparams(*args, **options)  # type: ignore[misc]
+
+
+redis_transport.Transport.Channel = Channel
 
 app = Celery("crm")
 app.config_from_object("django.conf:settings", namespace="CELERY")

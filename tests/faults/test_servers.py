@@ -7,6 +7,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
+
 from tests.bench.report import milliseconds
 from tests.faults import report
 from tests.faults.killing import beats, web_slots, worker_slots
@@ -151,3 +153,18 @@ def test_postgresql_that_is_stalled_and_cut_off(stage: Stage, scale):
 def _through(line: Proxy, url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{line.port}"))
+
+
+def test_a_worker_with_bells_in_hand_outlives_redis_and_says_what_is_wrong(stage: Stage):
+    """F5: what it has not acknowledged must not end it. Its work is held back by a lock, so that it has bells in hand."""
+    with stage.zygote() as zygote, worker_slots(zygote, 1) as (worker,), beats(zygote):
+        zygote.call("tests.faults.people:found")
+        wait_until(worker.is_up)
+        with psycopg.connect(stage.servers.database_url) as holder:
+            holder.execute("LOCK TABLE whatsapp_webhookevent IN ACCESS EXCLUSIVE MODE")
+            wait_until(lambda: stage.redis.hlen("unacked") > 0)
+            stage.kill_redis()
+            wait_until(lambda: "Connection to broker lost" in zygote.log.read_text())
+        stage.start_redis()
+        wait_until(lambda: stage.redis.hexists("ventana:seen", "beat"))  # a sweep was run
+        assert zygote.is_alive(worker.pid)
