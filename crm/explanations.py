@@ -9,7 +9,7 @@ from whatsapp.errors import Reason
 # Reasons of our own, beside the provider's.
 EMPTY, TOO_LONG, PAUSED, INACTIVE, NO_ADDRESS = "empty", "too_long", "paused", "inactive", "no_address"
 UNKNOWN_TEMPLATE, INCOMPLETE_TEMPLATE, UNREADABLE = "unknown_template", "incomplete_template", "unreadable"
-NOT_FAILED, NOT_UNKNOWN = "not_failed", "not_unknown"
+NOT_FAILED, NOT_UNKNOWN, CANCELLED = "not_failed", "not_unknown", "cancelled"
 CAPTION_TOO_LONG, NO_FILES = "caption_too_long", "no_files"
 FILE_GONE, FILE_TOO_LARGE, FILE_UNREACHABLE = "file_gone", "file_too_large", "file_unreachable"
 FILE_FORBIDDEN, FILE_REFUSED, FILE_UNREADABLE = "file_forbidden", "file_refused", "file_unreadable"
@@ -57,6 +57,7 @@ _SENTENCES: dict[str, Any] = {
     FILE_FORBIDDEN: _("The file's address is not one that may be opened."),
     FILE_REFUSED: _("WhatsApp did not hand over the file. An administrator has to check the number's token."),
     FILE_UNREADABLE: _("The file is damaged or not what its name says. Send it in another format."),
+    CANCELLED: _("The broadcast was cancelled before it went out."),
     NOT_FAILED: _("Only a message that was not sent can be tried again."),
     NOT_UNKNOWN: _("This has been decided already."),
 }

@@ -166,7 +166,7 @@ PANEL_SECTIONS = ["crm.views.issues.section", "sequences.panel.section"]
 # And what they show in the demonstration.
 DEMO_PARTS = ["sequences.demo.load"]
 # When something is due next, for whoever moves the demonstration's clock.
-CLOCK_NEXT = ["sequences.runner.next_due"]
+CLOCK_NEXT = ["sequences.runner.next_due", "sequences.broadcasting.next_start"]
 DASHBOARD_SECTIONS = ["sequences.reporting.section"]
 RAIL_COUNTS = {"pending": "sequences.handwork.waiting"}
 
@@ -175,6 +175,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "crm.bells.reconcile", "schedule": 15.0, "options": {"expires": 15}},
     "media": {"task": "crm.bells.media", "schedule": 5.0, "options": {"expires": 5}},
     "run-sequences": {"task": "sequences.tasks.run", "schedule": 10.0, "options": {"expires": 10}},
+    "broadcast": {"task": "sequences.tasks.broadcast", "schedule": 1.0, "options": {"expires": 2}},
     "enroll": {"task": "sequences.tasks.enroll", "schedule": 60.0, "options": {"expires": 60}},
     "take-failed-steps": {"task": "sequences.tasks.take_failed", "schedule": 15.0, "options": {"expires": 15}},
     "find-done-tasks": {"task": "sequences.tasks.find_done", "schedule": 30.0, "options": {"expires": 30}},

@@ -1,15 +1,30 @@
 """The demonstration's sequences: three of them, with people at every point of their way. Local machines only."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from crm.models import Conversation, ConversationStatus
+from crm.models import Conversation, ConversationStatus, Message, Source
+from sequences import broadcasting
 from sequences.definition import Definition, Delay, Step, Template, Unit, Variant
-from sequences.models import Enrollment, EnrollmentState, ManualTask, Sequence, SequenceVersion, StepRun, Trigger
+from sequences.models import (
+    Broadcast,
+    BroadcastState,
+    Enrollment,
+    EnrollmentState,
+    Fate,
+    ManualTask,
+    Recipient,
+    Sequence,
+    SequenceVersion,
+    StepRun,
+    Trigger,
+)
 from sequences.runner import places_of
 from sequences.schedule import Action, Why, due_after, filled
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant
+from whatsapp.models import Number
 
 _QUOTE = Definition(
     steps=(
@@ -90,6 +105,35 @@ def load(*, now: datetime) -> None:
             _enroll(tenant, quote if place % 3 else after, talk, (0, 1, 4, 5)[place % 4] + place // 4 * 6, now)
         for place, talk in enumerate(over):
             _enroll(tenant, after if place % 3 == 2 else quote, talk, (2, 3, 2)[place % 3] + place // 3 * 6, now)
+        _broadcasts(tenant, now)
+
+
+def _broadcasts(tenant: Tenant, now: datetime) -> None:
+    """One that is over, with the offers of the last weeks as its messages, and one that waits to be sent."""
+    number = Number.objects.get(phone_number_id="100000000000001")
+    words = {"template_name": "oferta_temporada", "template_language": "es", "template_category": "marketing"}
+    over = Broadcast.objects.create(
+        tenant=tenant, name="Oferta de temporada", number=number, variables={"1": "{first_name}", "2": "20 %"},
+        state=BroadcastState.DONE, created_at=now - timedelta(days=14), started_at=now - timedelta(days=14),
+        ended_at=now - timedelta(days=14), currency=tenant.billing_currency, **words,
+    )  # fmt: skip
+    offers: dict[UUID, Message] = {}
+    for message in Message.objects.filter(source=Source.SEQUENCE, number=number).order_by("sent_at"):
+        if message.payload.get("name") == "oferta_temporada":
+            offers.setdefault(message.conversation_id, message)
+    Recipient.objects.bulk_create(
+        Recipient(
+            tenant=tenant, broadcast=over, position=place, conversation_id=talk_id, fate=Fate.SENT, message=message,
+            values={"1": "", "2": "20 %"},
+        )
+        for place, (talk_id, message) in enumerate(offers.items())
+    )  # fmt: skip
+    Message.objects.filter(pk__in=[message.pk for message in offers.values()]).update(source=Source.BROADCAST)
+    next_one = Broadcast.objects.create(
+        tenant=tenant, name="Llegaron las botas Sierra", number=number, audience={"days": 60}, created_at=now,
+        variables={"1": "{first_name}", "2": "15 %"}, **words,
+    )  # fmt: skip
+    broadcasting.freeze(next_one, now)
 
 
 def _sequence(

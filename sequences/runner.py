@@ -21,7 +21,7 @@ from uuid_utils.compat import uuid7
 
 from crm import budgets, costs, outbound
 from crm.explanations import NO_ADDRESS
-from crm.models import Conversation, ConversationStatus, Source
+from crm.models import Contact, Conversation, ConversationStatus, Source
 from crm.outbound import CannotSend, Draft
 from sequences.definition import Step, Variant
 from sequences.models import Enrollment, EnrollmentState, ManualTask, SequenceVersion
@@ -271,8 +271,12 @@ def template_content(name: str, language: str, values: dict[str, str]) -> Templa
 
 
 def places_of(enrollment: Enrollment) -> dict[str, Any]:
-    """What `{…}` may stand for: the contact's name, first name and own attributes."""
-    contact = enrollment.conversation.contact
+    """What `{…}` may stand for in a step."""
+    return places_for(enrollment.conversation.contact)
+
+
+def places_for(contact: Contact) -> dict[str, Any]:
+    """The contact's name, first name, phone and own attributes."""
     name = contact.name or contact.profile_name
     return {
         **contact.attributes,

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.db import connection
 
-from sequences import enrolling, handwork, runner
+from sequences import broadcasting, enrolling, handwork, runner
 from sequences.models import ManualTask, Sequence, TaskState, Trigger
 from tenants import clock
 from tenants.context import system_transaction, tenant_transaction
@@ -59,3 +59,9 @@ def find_done() -> int:
         with tenant_transaction(tenant_id):
             found += handwork.find_done(clock.now())
     return found
+
+
+@shared_task(name="sequences.tasks.broadcast", ignore_result=True)
+def broadcast() -> int:
+    """Go on with the broadcasts that are under way."""
+    return broadcasting.run(clock.now())

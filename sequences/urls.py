@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sequences.views import pending, running, writing
+from sequences.views import broadcasts, pending, running, writing
 
 urlpatterns = [
     path("sequences/", writing.index, name="sequences"),
@@ -14,6 +14,12 @@ urlpatterns = [
     path("enrollments/<uuid:enrollment_id>/", running.show, name="enrollment"),
     path("enrollments/<uuid:enrollment_id>/act/", running.act, name="enrollment-act"),
     path("conversations/<uuid:conversation_id>/enrollments/", running.begin, name="enrollment-begin"),
+    path("broadcasts/", broadcasts.index, name="broadcasts"),
+    path("broadcasts/new/", broadcasts.new, name="broadcast-new"),
+    path("broadcasts/<uuid:broadcast_id>/", broadcasts.show, name="broadcast"),
+    path("broadcasts/<uuid:broadcast_id>/words/", broadcasts.save, name="broadcast-words"),
+    path("broadcasts/<uuid:broadcast_id>/act/", broadcasts.act, name="broadcast-act"),
+    path("broadcasts/<uuid:broadcast_id>/export/", broadcasts.export, name="broadcast-export"),
     path("pending/", pending.index, name="pending"),
     path("pending/<uuid:task_id>/", pending.act, name="pending-act"),
 ]

@@ -9,7 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from crm.explanations import sentence
+from sequences.broadcasting import Pause, Skip
 from sequences.definition import Delay, Unit
+from sequences.models import Recipient
 from sequences.schedule import Action, Why
 
 _ACTIONS: dict[str, Any] = {
@@ -124,3 +126,48 @@ def _moment(text: Any) -> str:
         return date_format(timezone.localtime(datetime.fromisoformat(text)), "SHORT_DATETIME_FORMAT")
     except (TypeError, ValueError):
         return ""
+
+
+_PAUSES: dict[str, Any] = {
+    Pause.BY_HAND: gettext_lazy("Somebody here paused it."),
+    Pause.FAILURES: gettext_lazy("Too many messages failed. Look at why before you go on."),
+    Pause.BLOCKS: gettext_lazy("Several people have probably blocked the number since it began."),
+    Pause.QUALITY: gettext_lazy("Meta rates the number worse than when it began."),
+    Pause.BUDGET: gettext_lazy("This month’s budget is spent."),
+    Pause.TEMPLATE: gettext_lazy("Meta does not accept the template any more."),
+    Pause.NUMBER: gettext_lazy("The number cannot send at the moment."),
+}
+_SKIPS: dict[str, Any] = {
+    Skip.NOT_A_PHONE: gettext_lazy("This is not a phone number."),
+    Skip.TWICE: gettext_lazy("This person is on the list already."),
+    Skip.EMPTY: gettext_lazy("There is nothing for the variable: %(detail)s"),
+    Skip.OPTED_OUT: gettext_lazy("This person stopped our marketing messages."),
+    Skip.BLOCKED: gettext_lazy("They have probably blocked this number."),
+    Skip.CANCELLED: gettext_lazy("The broadcast was cancelled before."),
+}
+_LIST_FAULTS: dict[str, Any] = {
+    "empty": gettext_lazy("The file has no rows."),
+    "no_phone_column": gettext_lazy("The first line must name the columns, one of them “phone”."),
+    "too_many_rows": gettext_lazy("The file has more than 100,000 rows. Send it in parts."),
+    "too_many_columns": gettext_lazy("The file has more than 30 columns. Leave out what is not needed."),
+}
+
+
+def pause_words(reason: str) -> str:
+    """Why a broadcast paused; empty where it did not."""
+    return str(_PAUSES.get(reason, ""))
+
+
+def fate_words(recipient: Recipient) -> str:
+    """Why somebody on a list got nothing, or why their message failed; empty where all is well."""
+    if recipient.message and recipient.message.error_reason:
+        return str(sentence(recipient.message.error_reason))
+    if not recipient.reason:
+        return ""
+    found = _SKIPS.get(recipient.reason)
+    return str(found) % {"detail": recipient.detail} if found else str(sentence(recipient.reason))
+
+
+def list_fault_words(reason: str) -> str:
+    """Why a file cannot be read as a list, and what to do."""
+    return str(_LIST_FAULTS.get(reason, reason))

@@ -21,6 +21,7 @@ class Source(models.TextChoices):
     CUSTOMER = "customer", _("customer")
     AGENT = "agent", _("agent")
     SEQUENCE = "sequence", _("sequence")
+    BROADCAST = "broadcast", _("broadcast")
     ASSISTANT = "assistant", _("assistant")
     PHONE = "phone", _("phone")
     API = "api", _("API")

@@ -46,7 +46,7 @@ from whatsapp.models import TemplateStatus
 from whatsapp.outgoing import Media, Outgoing, Template, Text
 from whatsapp.outgoing import Reaction as ReactionContent
 
-_PRIORITY = {Source.SEQUENCE: Priority.SEQUENCE}
+_PRIORITY = {Source.SEQUENCE: Priority.SEQUENCE, Source.BROADCAST: Priority.CAMPAIGN}
 _PEOPLE = frozenset({Source.AGENT, Source.API, Source.PHONE})
 _MOVED = (
     "last_message", "last_message_at", "last_inbound_at", "waiting_since", "unread_count", "status", "snoozed_until",

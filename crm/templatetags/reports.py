@@ -19,7 +19,7 @@ def amount(value: Decimal, currency: str) -> str:
 @register.filter
 def percent(value: float | None) -> str:
     """“97.8 %”, a dash where there is nothing to divide."""
-    return "–" if value is None else f"{number_format(value, 1)} %"
+    return "–" if value is None else f"{number_format(round(value, 1), 1)} %"
 
 
 @register.filter

@@ -45,6 +45,7 @@ class Rail:
             self._place("sequences", _("Sequences"), "route"),
         ]
         if self.membership and self.membership.sees_everything:
+            candidates.append(self._place("broadcasts", _("Broadcasts"), "megaphone"))
             candidates.append(self._place("dashboard", _("Dashboard"), "chart"))
         return [place for place in candidates if place]
 

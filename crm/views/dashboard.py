@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from babel import Locale
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, Sum
@@ -14,8 +13,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.formats import date_format
 from django.utils.module_loading import import_string
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from crm import costs
@@ -23,7 +22,9 @@ from crm.models import DeliveryIssue
 from crm.models.issues import ACTIVE
 from crm.reports import drawing
 from crm.reports.figures import RANGES, Figures, Scope, figures, load_by_person, month, waiting_by_queue
+from crm.reports.naming import country_name
 from crm.views.access import member_required
+from crm.views.downloads import plain_cell
 from crm.views.issues import SUSPECTED
 from tenants import clock
 from tenants.models import Queue, Tenant
@@ -86,15 +87,9 @@ def export(request: MemberRequest) -> HttpResponse:
     keys = ("day", "number__alias", "queue__name", "direction", "source", "category", "country")
     rows = scope.hours().annotate(day=TruncDate("hour", tzinfo=scope.zone)).values(*keys)
     for row in rows.annotate(**{f"sum_{name}": Sum(name) for name in counted}).order_by(*keys):
-        shown = [_plain(row[key]) for key in keys]
+        shown = [plain_cell(row[key]) for key in keys]
         writer.writerow([*shown, *(row[f"sum_{name}"] for name in counted), scope.tenant.billing_currency])
     return response
-
-
-def _plain(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _scope(request: MemberRequest) -> Scope:
@@ -210,7 +205,7 @@ def _costs(found: Figures) -> list[tuple[str, list[dict[str, Any]]]]:
     currency, numbers = found.scope.tenant.billing_currency, dict(Number.objects.values_list("pk", "alias"))
     names = {
         _("Category"): (found.by_category, lambda of: _category(of)),
-        _("Country"): (found.by_country, lambda of: _country(of)),
+        _("Country"): (found.by_country, country_name),
         _("Number"): (found.by_number, lambda of: numbers.get(of, "–")),
     }
     return [
@@ -228,12 +223,6 @@ def _category(word: str) -> str:
         "referral_conversion": _("free entry point"),
     }
     return known.get(word, word)
-
-
-def _country(code: str) -> str:
-    """Its name in the language of the page."""
-    language = Locale.parse(get_language() or "en", sep="-")
-    return (language.territories.get(code) or code) if code else _("not known")
 
 
 def _amount(row: dict[str, Any], currency: str) -> str:

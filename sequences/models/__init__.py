@@ -1,11 +1,16 @@
+from sequences.models.broadcasts import Broadcast, BroadcastState, Fate, Recipient
 from sequences.models.enrollments import Enrollment, EnrollmentState, StepRun
 from sequences.models.sequences import Sequence, SequenceVersion, Trigger
 from sequences.models.tasks import ManualTask, TaskState
 
 __all__ = [
+    "Broadcast",
+    "BroadcastState",
     "Enrollment",
     "EnrollmentState",
+    "Fate",
     "ManualTask",
+    "Recipient",
     "Sequence",
     "SequenceVersion",
     "StepRun",

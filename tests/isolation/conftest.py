@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from crm.api.tokens import create_token
 from crm.media import storing
 from crm.models import Attachment, DeliveryIssue, Direction, FileState, Message, MessageStatus, Source
-from sequences.models import Enrollment, ManualTask
+from sequences.models import Broadcast, Enrollment, ManualTask, Recipient
 from tenants.context import system_transaction
 from tests.back_office import furnish
 from tests.cast import Company
@@ -54,6 +54,11 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
             tenant=theirs.tenant, enrollment=enrollment, conversation=talk, position=0, why="no_template",
             text=f"{CANARY} task", created_at=NOON,
         )  # fmt: skip
+        broadcast = Broadcast.objects.create(
+            tenant=theirs.tenant, name=f"{CANARY} broadcast", number=theirs.number, template_name="t",
+            template_language="es", template_category="utility", created_at=NOON,
+        )  # fmt: skip
+        Recipient.objects.create(tenant=theirs.tenant, broadcast=broadcast, position=0, address=f"{CANARY} address")
         issue = DeliveryIssue.objects.create(
             tenant=theirs.tenant, conversation=talk, number=theirs.number, level="probable", likelihood=0.96, misses=2,
             since=NOON, found_at=NOON, judged_at=NOON,
@@ -66,6 +71,7 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
         "enrollment": enrollment.pk,
         "task": task.pk,
         "issue": issue.pk,
+        "broadcast": broadcast.pk,
         "contact": talk.contact_id,
         "number": theirs.number.pk,
         "queue": theirs.support.pk,

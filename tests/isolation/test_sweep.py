@@ -30,6 +30,7 @@ PARAMETERS = {
     "enrollment_id": "enrollment",
     "task_id": "task",
     "issue_id": "issue",
+    "broadcast_id": "broadcast",
     "tenant_id": "tenant",
 }
 # REST's routers call every id `pk`: the word before it says whose it is.
