@@ -165,3 +165,41 @@ def replay_everything() -> dict[str, Any]:
 
 def phone(person: int) -> str:
     return f"519{person:08d}"
+
+
+def broadcast(*, tenant: str, count: int, per_minute: int) -> str:
+    """A broadcast of a template to a file of so many phones, begun; its list is frozen here."""
+    from sequences import broadcasting
+    from sequences.models import Broadcast
+    from tenants.context import tenant_transaction
+    from whatsapp.models import Number, Template, TemplateStatus
+    from whatsapp.simulator.catalogue import CATALOGUE
+
+    offer = next(template for template in CATALOGUE if template["name"] == "oferta_temporada")
+    now = datetime.now(UTC)
+    with tenant_transaction(UUID(tenant)):
+        number = Number.objects.get()
+        Template.objects.create(
+            tenant_id=number.tenant_id, waba_id=number.waba_id, name=offer["name"], language=offer["language"],
+            category=offer["category"], status=TemplateStatus.APPROVED, components=offer["components"],
+        )  # fmt: skip
+        made = Broadcast.objects.create(
+            tenant_id=number.tenant_id, name="Oferta", number=number, template_name=offer["name"],
+            template_language=offer["language"], template_category="marketing", per_minute=per_minute, failure_limit=100,
+            variables={"1": "{nombre}", "2": "20 %"}, created_at=now,
+            rows=[[line + 2, f"+{phone(line)}", {"nombre": f"P{line}"}] for line in range(count)],
+        )  # fmt: skip
+        broadcasting.freeze(made, now)
+        broadcasting.start(made, now=now)
+    return str(made.pk)
+
+
+def order(*, tenant: str, broadcast: str, do: str) -> bool:
+    """What a person's click does with a broadcast."""
+    from sequences import broadcasting
+    from sequences.models import Broadcast
+    from tenants.context import tenant_transaction
+
+    with tenant_transaction(UUID(tenant)):
+        found = Broadcast.objects.get(pk=broadcast)
+        return broadcasting.pause(found) if do == "pause" else broadcasting.resume(found, now=datetime.now(UTC))
