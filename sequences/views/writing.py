@@ -12,14 +12,17 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from crm import costs
+from crm.reports.naming import country_name
 from crm.views.access import member_required
 from crm.views.composer import can_send
-from sequences import forms
+from sequences import estimating, forms
 from sequences.definition import Definition, Incomplete
 from sequences.models import EnrollmentState, Sequence, SequenceVersion
 from sequences.views.access import writer_required
 from sequences.words import FAULTS, delay_words, weekday_name
 from tenants import clock
+from tenants.models import Tenant
 from tenants.requests import MemberRequest
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.models import TemplateStatus
@@ -101,11 +104,17 @@ def _editor(
     status: int = 200,
 ) -> HttpResponse:
     faults, approved = faults or [], StoredTemplate.objects.filter(status=TemplateStatus.APPROVED)
+    steps = forms.shown_steps(definition, faults)
+    estimate = estimating.of_steps(steps, Tenant.objects.get(pk=request.membership.tenant_id), clock.now())
     context = {
         "sequence": sequence,
         "form": form,
         "definition": definition,
-        "steps": forms.shown_steps(definition, faults),
+        "steps": steps,
+        "estimate": estimate,
+        "estimate_country": country_name(estimate.country),
+        "least": costs.in_words(estimate.least, estimate.currency),
+        "most": costs.in_words(estimate.most, estimate.currency),
         "faults": [FAULTS[fault] for place, fault in faults if place == 0],
         "is_incomplete": bool(faults or form.errors),
         "templates": [each for each in approved.order_by("name", "language") if can_send(each)],

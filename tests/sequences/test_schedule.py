@@ -78,6 +78,9 @@ def test_what_becomes_of_a_step(step, known, expected):
         ({"stop_label": "compró"}, {"labels": frozenset({"vip"})}, (Action.SEND, Why.WINDOW_OPEN)),
         ({"max_cost": "0.50"}, {"spent": 0.5}, (Action.STOP, Why.COST)),
         ({"max_cost": "0.50"}, {"spent": 0.49}, (Action.SEND, Why.WINDOW_OPEN)),
+        ({}, {"suspicion": "very_likely"}, (Action.STOP, Why.BLOCKED)),
+        ({}, {"suspicion": "probable"}, (Action.PAUSE, Why.BLOCKED)),
+        ({}, {"suspicion": "possible"}, (Action.SEND, Why.WINDOW_OPEN)),
     ],
 )
 def test_every_stop_rule(changes, known, expected):
