@@ -91,14 +91,12 @@ def keep(name: str) -> None:
     os.write(life, str(os.getpid()).encode())
     try:
         server.start()
-    except CannotStart as refusal:
-        print(str(refusal).replace("\n", " "), flush=True)
-        return
-    try:
         print("ready", flush=True)
         _restart_while_held(server)
+    except CannotStart as refusal:
+        print(str(refusal).replace("\n", " "), flush=True)
     finally:
-        server.stop()
+        server.stop()  # also when we are asked to end in the middle of starting it
 
 
 def lock(file: int) -> bool:

@@ -4,6 +4,8 @@ import signal
 import time
 from collections import Counter
 
+import pytest
+
 from tests.faults import report
 from tests.faults.killing import Slot, beats, web_slots, worker_slots
 from tests.faults.sender import Meta, texts
@@ -14,6 +16,7 @@ from tests.faults.test_sending import count_sends
 UNSENT = "SELECT count(*) FROM crm_message WHERE direction = 'outbound' AND status IN ('queued', 'sending', 'unknown')"
 
 
+@pytest.mark.nightly
 def test_a_rolling_restart_with_a_migration_in_the_middle(stage: Stage, scale):
     """SIGTERM, as every host sends it. What is under way is finished, what is not begun is left to the next."""
     rounds, ports = scale(1, 4), [new_port(), new_port()]

@@ -85,6 +85,7 @@ def _meet(stage: Stage, zygote: Zygote, whatsapp: Simulator, line: Proxy, case: 
     return f"{status} ({reason})" if reason else status, len(whatsapp.ledger())
 
 
+@pytest.mark.nightly
 def test_a_number_that_is_too_fast_is_not_stormed(stage: Stage, scale, scene):
     """130429 for a while: after the first page at most one try a second, and everything goes out afterwards."""
     count, seconds, (zygote, whatsapp, _) = scale(100, 400), scale(4, 20), scene

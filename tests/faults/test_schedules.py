@@ -102,7 +102,7 @@ WORKS = [
 
 
 def test_three_schedulers_do_each_thing_once(stage: Stage, scale):
-    count, seconds, every = scale(100, 1_000), scale(6, 60), scale(2, 10)
+    count, seconds, every = scale(80, 1_000), scale(4, 60), scale(2, 10)
     with (
         simulator(app_port=9, withhold_statuses=True) as whatsapp,
         stage.zygote(GRAPH_API_URL=whatsapp.url) as zygote,

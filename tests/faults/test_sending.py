@@ -13,7 +13,7 @@ UNKNOWN = "SELECT count(*) FROM crm_message WHERE direction = 'outbound' AND sta
 
 def test_nothing_is_left_out_and_nothing_sent_twice_while_senders_are_killed(stage: Stage, scale):
     """F6. The grace is longer than the latest status, as the real ten minutes are."""
-    count, kills, people = scale(400, 3_000), scale(10, 100), scale(80, 300)
+    count, kills, people = scale(240, 3_000), scale(6, 100), scale(60, 300)
     late, grace, lease = scale((0, 1.5), (0, 12)), scale(4, 18), scale(2, 3)
     port = new_port()
     trouble = {"delay_ms": [20, 120], "drop": 0.01, "drop_with": "reset", "answer_lost": 0.02, "status_delay": late}

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
 
 from tests.bench.report import milliseconds
 from tests.faults import report
@@ -48,6 +49,7 @@ def test_database_sessions_that_are_ended_at_random(stage: Stage, scale):
         assert others <= {503}
 
 
+@pytest.mark.nightly
 def test_redis_that_is_stalled_and_cut_off(stage: Stage, scale):
     """F5: webhooks are taken meanwhile, and the work goes on by itself afterwards."""
     seconds = scale(4, 60)
@@ -85,6 +87,7 @@ def test_redis_that_is_stalled_and_cut_off(stage: Stage, scale):
         assert (lost, doubled) == (0, 0)
 
 
+@pytest.mark.nightly
 def test_pages_after_postgresql_was_restarted(stage: Stage, scale):
     """F3: the connections that lay in the pool are dead, and nobody is shown that."""
     rounds, port = scale(1, 5), new_port()
@@ -110,6 +113,7 @@ def _page(port: int) -> int:
         connection.close()
 
 
+@pytest.mark.nightly
 def test_postgresql_that_is_stalled_and_cut_off(stage: Stage, scale):
     """F3: 503 while it is away, 200 only for what is stored."""
     rounds, port = scale(2, 8), new_port()

@@ -51,6 +51,7 @@ def _tell(talk, telling: list, way: str) -> tuple:
     return merging.row(message)
 
 
+@pytest.mark.nightly
 def test_shuffled_and_doubled_statuses_that_beat_the_answer(stage: Stage, scale):
     """WhatsApp reports, twice and in the wrong order, before it answers the request itself; workers are killed meanwhile."""
     count, kills, port = scale(150, 1_500), scale(3, 30), new_port()

@@ -90,6 +90,7 @@ def test_bodies_up_to_the_limit_are_taken_and_larger_ones_cost_nothing(stage: St
     wait_until(lambda: stage.one(BACKLOG) == 0)
 
 
+@pytest.mark.nightly
 def test_slow_clients_hold_up_nobody(stage: Stage, scale, product):
     """F13."""
     slow, seconds, (_, port) = scale(50, 200), scale(4, 30), product

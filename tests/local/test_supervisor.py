@@ -5,7 +5,7 @@ import time
 import pytest
 
 from crm.local.processes import free_port, wait_for_end
-from tests.local.conftest import living
+from tests.local.conftest import kill, living
 
 
 @pytest.fixture
@@ -61,8 +61,7 @@ def test_nothing_outlives_a_killed_run(run, checkout):
 def test_starts_after_kill_9_of_everything(run, checkout):
     running = run()
     until_ready(running)
-    for process in living(checkout):
-        process.kill()
+    kill(living(checkout))
 
     assert "is ready" in until_ready(run())
 
