@@ -232,3 +232,41 @@ def test_the_page_of_a_thousand_costs_as_many_queries_as_of_two(ours, django_ass
     rollups.refresh(NOON)
     with django_assert_max_num_queries(60):
         assert suspecting.run(NOON) >= 30
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_a_suspicion_outlives_its_evidence(ours, suspected, is_confirmed):
+    """Nobody reached them; the messages have only become too old to be looked at."""
+    if is_confirmed:
+        with ours.transaction():
+            suspecting.confirm(DeliveryIssue.objects.get(), by=ours.ana, now=NOON)
+    before = issue(ours, suspected)
+    for days in (39, 41, 80, 200):
+        examine(NOON + days * DAY)
+    found = issue(ours, suspected)
+    assert (found.state, found.level, found.misses) == (before.state, "very_likely", 3)
+    assert suspicion(ours, suspected) == "very_likely"
+
+
+def test_a_number_does_not_learn_blocks_from_those_who_were_never_reached(ours):
+    with ours.transaction():
+        stranger = conversation(ours)
+        Conversation.objects.filter(pk=stranger.pk).update(last_inbound_at=None)
+        for days in (30, 25, 20):
+            told(stranger, days)
+        others(ours, 30, 25, 20)
+    examine()
+    assert issue(ours, stranger).level == "possible"
+    examine(NOON + 7 * HOUR)
+    with ours.transaction():
+        assert Examination.objects.get().learned.get(str(ours.number.pk), {"never": 0})["never"] == 0
+
+
+def test_a_run_that_is_killed_is_done_again(ours, suspected, monkeypatch):
+    with ours.transaction():
+        before = Examination.objects.get().examined_at
+    monkeypatch.setattr(suspecting, "_judge_page", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        examine(NOON + 7 * HOUR)
+    with ours.transaction():
+        assert Examination.objects.get().examined_at == before
