@@ -4,10 +4,9 @@ A recipient's message has an id that broadcast and recipient give, so it is one 
 as much as the pace allows for a moment is handed to the outbox; what waits there is held while the broadcast is paused.
 """
 
+import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 from math import ceil
 from typing import Any
@@ -16,25 +15,22 @@ from uuid import UUID, uuid5
 from django.db import connection
 from django.db.models import QuerySet
 
-from crm import bells, budgets, costs, outbound
+from crm import bells, budgets, outbound
 from crm.blocking import Level
 from crm.explanations import CANCELLED, INACTIVE, PAUSED, UNKNOWN_TEMPLATE
-from crm.inbound import conversations, people
-from crm.inbound.directory import Line
-from crm.models import Conversation, DeliveryIssue, Message, MessageStatus, Priority, Source
+from crm.models import DeliveryIssue, Message, MessageStatus, Priority, Source
 from crm.outbound import CannotSend, Draft
-from sequences.audience import number_of
+from sequences.freezing import Skip, freeze
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
-from sequences.runner import places_for, template_content
-from sequences.schedule import BLOCKING, filled
+from sequences.runner import template_content
+from sequences.schedule import BLOCKING
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.context import system_transaction, tenant_transaction
-from tenants.models import Queue, Severity, Tenant
+from tenants.models import Severity, Tenant
 from whatsapp.errors import Reason
-from whatsapp.events import Person
-from whatsapp.models import Number, TemplateStatus
-from whatsapp.models import Template as StoredTemplate
-from whatsapp.pricing import category_of
+from whatsapp.models import Number
+
+log = logging.getLogger(__name__)
 
 PAGE = 500
 AHEAD_S = 2.0
@@ -59,160 +55,6 @@ class Pause(StrEnum):
     BUDGET = "budget"
     TEMPLATE = "template"
     NUMBER = "number"
-
-
-class Skip(StrEnum):
-    """Why a line of the list gets nothing."""
-
-    NOT_A_PHONE = "not_a_phone"
-    TWICE = "twice"
-    EMPTY = "empty_variable"
-    OPTED_OUT = "opted_out"
-    BLOCKED = "blocked"
-    CANCELLED = "cancelled"
-
-
-# --- Preparing: the list is frozen ------------------------------------------------------------------------------------
-
-
-def prepare(broadcast: Broadcast) -> None:
-    """Freeze the list soon, in the background; until then it can be changed."""
-    Broadcast.objects.filter(pk=broadcast.pk, state__in=(BroadcastState.DRAFT, BroadcastState.READY)).update(
-        state=BroadcastState.PREPARING
-    )
-
-
-def audience_of(broadcast: Broadcast, now: datetime) -> QuerySet[Conversation]:
-    """Those who wrote to the number, narrowed by label and by how lately."""
-    found = Conversation.objects.filter(number_id=broadcast.number_id, last_inbound_at__isnull=False)
-    if label := broadcast.audience.get("label"):
-        found = found.filter(contact__labels__contains=[label])
-    if days := broadcast.audience.get("days"):
-        found = found.filter(last_inbound_at__gte=now - timedelta(days=days))
-    return found
-
-
-def freeze(broadcast: Broadcast, now: datetime) -> None:
-    """Write the list with a reason for whoever is left out, and what it will cost. In one transaction, all or nothing."""
-    Recipient.objects.filter(broadcast=broadcast).delete()
-    tenant = Tenant.objects.get(pk=broadcast.tenant_id)
-    if broadcast.rows:
-        found = _from_rows(broadcast, tenant, now)
-    else:
-        ids = audience_of(broadcast, now).order_by("pk").values_list("pk", flat=True)
-        found = [_Line(conversation_id=id) for id in ids]
-    priced: dict[tuple[str, str], _Priced] = {}
-    for start in range(0, len(found), PAGE):
-        page = found[start : start + PAGE]
-        recipients = _recipients(broadcast, tenant, page, start, now, priced)
-        Recipient.objects.bulk_create(recipients)
-    broadcast.forecast = [
-        {
-            "category": broadcast.template_category, "country": country, "count": one.count,
-            "amount": str(one.amount), "unknown": one.unknown,
-        }
-        for (_category, country), one in sorted(priced.items(), key=lambda pair: -pair[1].count)
-    ]  # fmt: skip
-    broadcast.currency = tenant.billing_currency
-    broadcast.state = BroadcastState.READY
-    broadcast.save(update_fields=["forecast", "currency", "state"])
-
-
-@dataclass(slots=True)
-class _Line:
-    conversation_id: UUID | None = None
-    line: int | None = None
-    address: str = ""
-    values: dict[str, str] | None = None
-    fault: str = ""
-
-
-@dataclass(slots=True)
-class _Priced:
-    count: int = 0
-    unknown: int = 0
-    amount: Decimal = Decimal(0)
-
-
-def _from_rows(broadcast: Broadcast, tenant: Tenant, now: datetime) -> list[_Line]:
-    """The lines of a file, with contacts and conversations for those who have none yet."""
-    number = Number.objects.get(pk=broadcast.number_id)
-    queue_id = number.queue_id or Queue.objects.get(is_triage=True).pk
-    place = Line(number_id=number.pk, tenant_id=tenant.pk, queue_id=queue_id, provider=number.provider)
-    lines, seen = [], set[str]()
-    for line, written, values in broadcast.rows:
-        digits, fault = number_of(written, tenant.default_country)
-        if not fault and digits in seen:
-            fault = Skip.TWICE
-        seen.add(digits)
-        lines.append(_Line(line=line, address=digits or written, values=values, fault=fault))
-    usable = [line for line in lines if not line.fault]
-    with connection.cursor() as cursor:
-        for start in range(0, len(usable), PAGE):
-            page = [(line, Person(phone=line.address)) for line in usable[start : start + PAGE]]
-            owners = people.resolve(cursor, [(tenant.pk, person, now) for _line, person in page])
-            contacts = {id(line): people.contact_of(owners, tenant.pk, person) for line, person in page}
-            there = conversations.ensure(cursor, [(place, contact) for contact in contacts.values() if contact])
-            for line, _person in page:
-                contact = contacts[id(line)]
-                line.conversation_id = there.get((number.pk, contact)) if contact else None
-    return lines
-
-
-def _recipients(
-    broadcast: Broadcast,
-    tenant: Tenant,
-    page: list[_Line],
-    start: int,
-    now: datetime,
-    priced: dict[tuple[str, str], _Priced],
-) -> list[Recipient]:
-    ids = [line.conversation_id for line in page if line.conversation_id]
-    found = Conversation.objects.filter(pk__in=ids).select_related("contact", "number").defer("number__token")
-    talks = {talk.pk: talk for talk in found}
-    taken = set(
-        Recipient.objects.filter(broadcast=broadcast, conversation__in=ids).values_list("conversation", flat=True)
-    )
-    recipients = []
-    for place, line in enumerate(page, start):
-        talk = talks.get(line.conversation_id) if line.conversation_id else None
-        recipient = Recipient(
-            tenant_id=tenant.pk, broadcast=broadcast, position=place, line=line.line, address=line.address,
-            conversation=talk,
-        )  # fmt: skip
-        fate, reason, detail = _fate(broadcast, line, talk, taken)
-        recipient.fate, recipient.reason, recipient.detail = fate, reason, detail
-        if talk and fate == Fate.WAITING:
-            taken.add(talk.pk)
-            recipient.values = _values(broadcast, line, talk)
-            price = costs.price_of(talk, category_of(broadcast.template_category), now, tenant.billing_currency)
-            one = priced.setdefault((broadcast.template_category, price.country), _Priced())
-            one.count += 1
-            one.unknown += price.is_unknown
-            one.amount += price.amount or 0
-        recipients.append(recipient)
-    return recipients
-
-
-def _fate(broadcast: Broadcast, line: _Line, talk: Conversation | None, taken: set[UUID]) -> tuple[Fate, str, str]:
-    """What a line will be, and why it is left out."""
-    if line.fault or talk is None:
-        return Fate.REFUSED, line.fault or Skip.NOT_A_PHONE, ""
-    if talk.pk in taken:
-        return Fate.REFUSED, Skip.TWICE, ""
-    empty = [name for name, text in _values(broadcast, line, talk).items() if not text]
-    if empty:
-        return Fate.REFUSED, Skip.EMPTY, ", ".join(empty)[:120]
-    if talk.contact.marketing_stopped and broadcast.template_category == "marketing":
-        return Fate.SKIPPED, Skip.OPTED_OUT, ""
-    if talk.suspicion in BLOCKING:
-        return Fate.SKIPPED, Skip.BLOCKED, ""
-    return Fate.WAITING, "", ""
-
-
-def _values(broadcast: Broadcast, line: _Line, talk: Conversation) -> dict[str, str]:
-    places = places_for(talk.contact) | {name: text for name, text in (line.values or {}).items() if text}
-    return {name: " ".join(filled(said, places).split()) for name, said in broadcast.variables.items()}
 
 
 # --- People's orders --------------------------------------------------------------------------------------------------
@@ -293,9 +135,10 @@ _BUSY = """
 SELECT tenant_id, id FROM sequences_broadcast
 WHERE state IN ('preparing', 'running') OR (state = 'scheduled' AND scheduled_at <= %s) ORDER BY created_at
 """
-# The pace by the database's clock: the demonstration's may jump.
+# The pace by the database's clock: the demonstration's may jump. What has not been used of it is kept for two seconds,
+# or for one message where the pace is slower than that.
 _ALLOWANCE = """
-SELECT LEAST(EXTRACT(epoch FROM statement_timestamp() - COALESCE(b.paced_at, statement_timestamp() - interval '1 second')), 2),
+SELECT EXTRACT(epoch FROM statement_timestamp() - b.paced_at),
        (SELECT count(*) FROM crm_message m WHERE m.number_id = b.number_id AND m.status = 'queued' AND m.priority = %s
         AND m.next_attempt_at IS NOT NULL),
        statement_timestamp()
@@ -321,7 +164,7 @@ def run(now: datetime) -> int:
     with system_transaction(), connection.cursor() as cursor:
         cursor.execute(_BUSY, [now])
         busy = cursor.fetchall()
-    return sum(_tick(tenant_id, broadcast_id, now) for tenant_id, broadcast_id in busy)
+    return sum(_guarded_tick(tenant_id, broadcast_id, now) for tenant_id, broadcast_id in busy)
 
 
 def next_start(now: datetime) -> datetime | None:
@@ -329,6 +172,15 @@ def next_start(now: datetime) -> datetime | None:
     with system_transaction():
         waiting = Broadcast.objects.filter(state=BroadcastState.SCHEDULED, scheduled_at__gt=now)
         return waiting.order_by("scheduled_at").values_list("scheduled_at", flat=True).first()
+
+
+def _guarded_tick(tenant_id: UUID, broadcast_id: UUID, now: datetime) -> int:
+    """One that cannot go on stops no other; it is tried again at the next beat, and what is wrong is in the log."""
+    try:
+        return _tick(tenant_id, broadcast_id, now)
+    except Exception:
+        log.exception("broadcast not gone on with", extra={"broadcast_id": str(broadcast_id)})
+        return 0
 
 
 def _tick(tenant_id: UUID, broadcast_id: UUID, now: datetime) -> int:
@@ -397,7 +249,9 @@ def _hand_over(broadcast: Broadcast, now: datetime) -> int:
         cursor.execute(_ALLOWANCE, [Priority.CAMPAIGN.value, broadcast.pk])
         elapsed, waiting, moment = cursor.fetchone()
     per_second = broadcast.per_minute / 60
-    count = min(int(per_second * float(elapsed)), ceil(per_second * AHEAD_S) - waiting, PAGE)
+    most = ceil(per_second * AHEAD_S)
+    earned = min(per_second * float(elapsed), most) if elapsed is not None else max(per_second, 1)
+    count = min(int(earned), most - waiting, PAGE)
     if count <= 0:
         return 0
     due = Recipient.objects.filter(broadcast=broadcast, fate=Fate.WAITING).order_by("position")
@@ -405,7 +259,8 @@ def _hand_over(broadcast: Broadcast, now: datetime) -> int:
     if not recipients:
         Broadcast.objects.filter(pk=broadcast.pk).update(state=BroadcastState.DONE, ended_at=now)
         return 0
-    Broadcast.objects.filter(pk=broadcast.pk).update(paced_at=moment)
+    left = timedelta(seconds=min(earned - count, 1) / per_second)  # of a message, for the next time
+    Broadcast.objects.filter(pk=broadcast.pk).update(paced_at=moment - left)
     results = _composed(broadcast, recipients, now)
     if any(fate == Fate.WAITING for fate, _reason, _message in results):
         _pause_by_itself(broadcast, Pause.TEMPLATE)
@@ -466,8 +321,3 @@ FROM sequences_recipient r
 LEFT JOIN crm_message m ON m.id = r.message_id LEFT JOIN crm_conversation c ON c.id = r.conversation_id
 WHERE r.broadcast_id = ANY(%s) GROUP BY 1
 """
-
-
-def approved(waba_id: str) -> QuerySet[StoredTemplate]:
-    """The templates that a number of this account may send now."""
-    return StoredTemplate.objects.filter(waba_id=waba_id, status=TemplateStatus.APPROVED).order_by("name", "language")

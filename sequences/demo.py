@@ -5,7 +5,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm.models import Conversation, ConversationStatus, Message, Source
-from sequences import broadcasting
+from sequences import freezing
 from sequences.definition import Definition, Delay, Step, Template, Unit, Variant
 from sequences.models import (
     Broadcast,
@@ -133,7 +133,7 @@ def _broadcasts(tenant: Tenant, now: datetime) -> None:
         tenant=tenant, name="Llegaron las botas Sierra", number=number, audience={"days": 60}, created_at=now,
         variables={"1": "{first_name}", "2": "15 %"}, **words,
     )  # fmt: skip
-    broadcasting.freeze(next_one, now)
+    freezing.freeze(next_one, now)
 
 
 def _sequence(

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from crm.explanations import sentence
-from sequences.broadcasting import Pause, Skip
+from sequences.broadcasting import Pause
 from sequences.definition import Delay, Unit
+from sequences.freezing import Skip
 from sequences.models import Recipient
 from sequences.schedule import Action, Why
 

@@ -48,14 +48,15 @@ def index(request: MemberRequest) -> HttpResponse:
         found = found.filter(number=number)
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     described(page.object_list)
+    examination = Examination.objects.first()
     context = {
         "page": page,
         "show": show if show in ("possible", "closed") else "",
         "tabs": [("", _("Suspected")), ("possible", _("Doubtful")), ("closed", _("Over"))],
         "numbers": numbers,
         "number": number,
-        "records": _records(numbers, clock.now()),
-        "examination": Examination.objects.first(),
+        "records": _records(numbers, examination.learned if examination else {}, clock.now()),
+        "examination": examination,
         "now": clock.now(),
         "me": request.membership,
     }
@@ -155,7 +156,7 @@ def _why(line: dict[str, Any]) -> str:
     return words[Weight(line["weight"])]
 
 
-def _records(numbers: list[Number], now: datetime) -> list[dict[str, Any]]:
+def _records(numbers: list[Number], learned: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
     """How far each number's suspicions were right, and what its silences are usually like."""
     was_suspected = DeliveryIssue.objects.filter(level__in=SUSPECTED, found_at__gte=now - MEMORY)
     counted = {
@@ -168,8 +169,6 @@ def _records(numbers: list[Number], now: datetime) -> list[dict[str, Any]]:
             active=Count("pk", filter=Q(state__in=ACTIVE)),
         )
     }
-    examination = Examination.objects.first()
-    learned = examination.learned if examination else {}
     records = []
     for number in numbers:
         row = counted.get(number.pk, {"count": 0, "wrong": 0, "active": 0})

@@ -22,7 +22,7 @@ from crm import costs
 from crm.reports.naming import country_name
 from crm.views.composer import can_send
 from crm.views.downloads import plain_cell
-from sequences import audience, broadcasting
+from sequences import audience, broadcasting, freezing
 from sequences.audience import NotAList
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
 from sequences.views.access import writer_required
@@ -190,7 +190,7 @@ def save(request: MemberRequest, broadcast_id: UUID) -> HttpResponse:
     else:
         broadcast.variables, broadcast.per_minute, broadcast.failure_limit = given, per_minute, limit
         broadcast.save(update_fields=["variables", "per_minute", "failure_limit"])
-        broadcasting.prepare(broadcast)
+        freezing.prepare(broadcast)
     return redirect("broadcast", broadcast.pk)
 
 

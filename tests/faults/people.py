@@ -169,7 +169,7 @@ def phone(person: int) -> str:
 
 def broadcast(*, tenant: str, count: int, per_minute: int) -> str:
     """A broadcast of a template to a file of so many phones, begun; its list is frozen here."""
-    from sequences import broadcasting
+    from sequences import broadcasting, freezing
     from sequences.models import Broadcast
     from tenants.context import tenant_transaction
     from whatsapp.models import Number, Template, TemplateStatus
@@ -189,7 +189,7 @@ def broadcast(*, tenant: str, count: int, per_minute: int) -> str:
             variables={"1": "{nombre}", "2": "20 %"}, created_at=now,
             rows=[[line + 2, f"+{phone(line)}", {"nombre": f"P{line}"}] for line in range(count)],
         )  # fmt: skip
-        broadcasting.freeze(made, now)
+        freezing.freeze(made, now)
         broadcasting.start(made, now=now)
     return str(made.pk)
 

@@ -1,14 +1,17 @@
 """A broadcast: a frozen list with a reason for whoever gets nothing, each message once, pausing by hand and by itself."""
 
+import time
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db.models import F
 
 from crm.models import Budget, Contact, Conversation, DeliveryIssue, Message
-from sequences import audience, broadcasting
+from sequences import audience, broadcasting, freezing
 from sequences.audience import NotAList
-from sequences.broadcasting import Pause, Skip
+from sequences.broadcasting import Pause
+from sequences.freezing import Skip
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
 from tenants.models import Alert
 from tests.crm.views.talk import NOON, conversation
@@ -30,7 +33,7 @@ def write(company, *, rows=(), variables=None, **fields) -> Broadcast:
             template_language="es", variables={"1": "{first_name}"} if variables is None else variables,
             rows=list(rows), created_at=NOON, **defaults | fields,
         )  # fmt: skip
-        broadcasting.prepare(broadcast)
+        freezing.prepare(broadcast)
     broadcasting.run(NOON)
     return refreshed(company, broadcast)
 
@@ -334,3 +337,52 @@ def test_another_companys_broadcasts_are_their_own(ours, theirs):
     begin(theirs, other)
     ticks(ours, 2)
     assert len(said(ours)) == 1 and len(said(theirs)) == 1
+
+
+def passes(company, seconds: float) -> None:
+    """So much time by the database's clock since the pace was last used."""
+    with company.transaction():
+        Broadcast.objects.update(paced_at=F("paced_at") - timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("per_minute", "least", "most"), [(1, 3, 3), (10, 30, 31), (90, 270, 272), (600, 1_800, 1_802)]
+)
+def test_any_pace_is_kept_beat_by_beat(ours, per_minute, least, most):
+    """Three minutes of it, a beat a second: a slow one is not rounded away, nor is what does not divide evenly."""
+    people(ours, "Rosa")
+    broadcast = write(ours, per_minute=per_minute)
+    begin(ours, broadcast)
+    with ours.transaction():
+        one = Recipient.objects.get()
+        Recipient.objects.bulk_create(
+            Recipient(tenant=ours.tenant, broadcast=broadcast, position=n, conversation=None) for n in range(1, 2_000)
+        )
+        Recipient.objects.filter(pk=one.pk).delete()
+    began = time.monotonic()
+    broadcasting.run(NOON)
+    for _ in range(180):
+        passes(ours, 1)
+        broadcasting.run(NOON)
+    took = time.monotonic() - began  # passes for the database, too
+    with ours.transaction():
+        gone = Recipient.objects.exclude(fate=Fate.WAITING).count()
+    first = max(per_minute / 60, 1)
+    assert per_minute * 3 <= gone <= per_minute / 60 * (180 + took) + first + 1
+
+
+def test_one_that_cannot_go_on_stops_no_other(ours, theirs, monkeypatch, caplog):
+    people(ours, "Rosa")
+    people(theirs, "Ajena")
+    for company in (ours, theirs):
+        begin(company, write(company))
+    real = broadcasting._hand_over
+
+    def broken(broadcast, now):
+        if broadcast.tenant_id == ours.tenant.pk:
+            raise RuntimeError("cannot go on")
+        return real(broadcast, now)
+
+    monkeypatch.setattr(broadcasting, "_hand_over", broken)
+    assert broadcasting.run(NOON) == 1
+    assert len(said(theirs)) == 1 and "broadcast not gone on with" in caplog.text
