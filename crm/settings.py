@@ -174,7 +174,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "crm.bells.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "reconcile": {"task": "crm.bells.reconcile", "schedule": 15.0, "options": {"expires": 15}},
     "media": {"task": "crm.bells.media", "schedule": 5.0, "options": {"expires": 5}},
-    "run-sequences": {"task": "sequences.tasks.run", "schedule": 5.0, "options": {"expires": 5}},
+    "run-sequences": {"task": "sequences.tasks.run", "schedule": 5.0, "options": {"expires": 15}},
     "broadcast": {"task": "sequences.tasks.broadcast", "schedule": 1.0, "options": {"expires": 2}},
     "enroll": {"task": "sequences.tasks.enroll", "schedule": 60.0, "options": {"expires": 60}},
     "take-failed-steps": {"task": "sequences.tasks.take_failed", "schedule": 15.0, "options": {"expires": 15}},

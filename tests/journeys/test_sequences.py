@@ -88,3 +88,22 @@ def test_a_reply_pauses_it_at_once(running, person, clock):
 
     expect(ana.locator("#panel .badge", has_text="en pausa")).to_be_visible(timeout=60_000)
     expect(ana.locator("#panel")).to_contain_text("El cliente respondió.")
+
+
+def test_a_form_whose_answer_is_under_way_is_not_pulled_away_by_what_arrives(running, person):
+    """The customer writes just while the sequence is being begun: the panel shows that it has begun all the same."""
+    about = {"phone_number_id": "100000000000001", "from": "51987001053", "name": "Iris Instante"}
+    running.customer_writes(**about, text="hola")
+    ana = person("ana@demo.test")
+    ana.goto("/inbox/?mode=all")
+    ana.locator(".conv", has_text="Iris Instante").click()
+    ana.locator("#panel select[name=sequence]").select_option(label="Cotización sin respuesta")
+
+    held = []
+    ana.route("**/enrollments/", lambda route: held.append(route))
+    ana.locator("#panel .panel__do button", has_text="Empezar").click()
+    running.customer_writes(**about | {"name": "Iris Renombrada"}, text="¿están?")  # the panel changes with it
+    expect(ana.locator("#log")).to_contain_text("¿están?")
+    held[0].continue_()
+    expect(ana.locator("#toasts")).to_contain_text("«Cotización sin respuesta» ha empezado.")
+    expect(ana.locator("#panel .badge", has_text="en curso")).to_be_visible()

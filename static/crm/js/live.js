@@ -90,8 +90,9 @@
     document.dispatchEvent(new CustomEvent("inbox-updated"));
   };
 
-  // A menu that is open or a field that is being filled is not pulled away.
-  const isBusy = (part) => part.querySelector("details.menu[open]") || part.querySelector("input:focus, select:focus");
+  // A menu that is open, a field that is being filled, or a form whose answer is under way is not pulled away: htmx
+  // tells what the answer says to the form that asked, and nobody would hear it.
+  const isBusy = (part) => part.querySelector("details.menu[open], input:focus, select:focus, .htmx-request");
 
   // Rows do not jump under the pointer: while it is over the list they change where they are, and move when it leaves.
   const isWatched = () => list().matches(":hover") || list().contains(document.activeElement);
