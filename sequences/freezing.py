@@ -72,7 +72,7 @@ def freeze(broadcast: Broadcast, now: datetime) -> None:
             "category": broadcast.template_category, "country": country, "count": one.count,
             "amount": str(one.amount), "unknown": one.unknown,
         }
-        for (_category, country), one in sorted(priced.items(), key=lambda pair: -pair[1].count)
+        for (_category, country), one in sorted(priced.items(), key=lambda pair: (pair[1].unknown > 0, -pair[1].count))
     ]  # fmt: skip
     broadcast.currency = tenant.billing_currency
     broadcast.state = BroadcastState.READY
