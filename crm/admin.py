@@ -10,7 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
+from crm import contacts
 from crm.models import Budget, Contact, Conversation, ConversationStatus, Identity
+from tenants import clock
 from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantInline, is_operator
 
 
@@ -59,6 +61,10 @@ class ContactAdmin(LargeTable, TenantAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str) -> Any:
         return queryset.matching(search_term), False  # type: ignore[attr-defined]
+
+    def save_model(self, request: HttpRequest, obj: Contact, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        contacts.tell_changed([obj], now=clock.now())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

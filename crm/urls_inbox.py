@@ -1,6 +1,6 @@
 from django.urls import path
 
-from crm.views import composing, dashboard, files, handling, inbox, issues, threads
+from crm.views import composing, dashboard, files, handling, inbox, issues, labels, threads
 
 urlpatterns = [
     path("", inbox.home, name="home"),
@@ -35,5 +35,7 @@ urlpatterns = [
     path("conversations/<uuid:conversation_id>/snooze/", handling.snooze, name="snooze"),
     path("conversations/<uuid:conversation_id>/assignment/", handling.assignment, name="assignment"),
     path("conversations/<uuid:conversation_id>/transfer/", handling.transfer, name="transfer"),
+    path("conversations/<uuid:conversation_id>/labels/", labels.label, name="conversation-label"),
+    path("labels/", labels.usual, name="labels"),
     path("conversations/<uuid:conversation_id>/reading/", handling.reading, name="reading"),
 ]

@@ -76,6 +76,9 @@ class Definition:
     stop_on_reply: bool = False  # otherwise it pauses
     stop_on_close: bool = True
     stop_label: str = ""
+    stop_on_opt_out: bool = False  # otherwise only what is marketing is left to a person
+    goal_label: str = ""  # the goal is reached when the contact has this label …
+    goal_attribute: str = ""  # … or something in this attribute
     max_cost: str = ""  # of one contact, in the tenant's currency; empty: no limit
 
     def as_json(self) -> dict[str, Any]:
@@ -132,6 +135,9 @@ class _Reader:
             stop_on_reply=bool(value.get("stop_on_reply", False)),
             stop_on_close=bool(value.get("stop_on_close", True)),
             stop_label=str(value.get("stop_label") or "")[:60],
+            stop_on_opt_out=bool(value.get("stop_on_opt_out", False)),
+            goal_label=str(value.get("goal_label") or "")[:60],
+            goal_attribute=str(value.get("goal_attribute") or "")[:60],
             max_cost=max_cost[:12],
         )
 

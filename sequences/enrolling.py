@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
-from crm.models import Conversation, ConversationStatus
+from crm.inbound.entries import FURTHEST_AHEAD, cue_of_button
+from crm.models import Conversation, ConversationStatus, Message
 from sequences.models import (
     Enrollment,
     EnrollmentState,
@@ -27,6 +28,9 @@ from sequences.schedule import BLOCKING, Action, Why, due_after, next_allowed
 from tenants.models import Membership, Tenant
 
 PAGE = 1000
+BY_THEMSELVES = tuple(trigger for trigger in Trigger if trigger is not Trigger.MANUAL)
+ON_MESSAGES = (Trigger.FIRST_MESSAGE, Trigger.AD, Trigger.BUTTON)
+_CUE_LASTS = timedelta(days=7)
 # A message may take this long to reach us, and is a reply nevertheless.
 _ON_ITS_WAY = timedelta(minutes=1)
 
@@ -69,21 +73,34 @@ def enroll(
     return Enrollment.objects.filter(sequence=sequence).count() - before if conversations else 0
 
 
-def enroll_by_trigger(now: datetime) -> int:
-    """Begin every active sequence of the present tenant with those whose trigger came about since it was put to use."""
+def enroll_by_trigger(
+    now: datetime, *, triggers: Items[Trigger] = BY_THEMSELVES, contact_ids: Items[UUID] | None = None
+) -> int:
+    """Begin the active sequences of the present tenant with those whose trigger came about since they were put to use.
+
+    `contact_ids` narrows it to people of whom something new is known, who need not wait for the next look at all.
+    """
     begun = 0
-    for sequence in Sequence.objects.filter(is_active=True).exclude(trigger=Trigger.MANUAL).select_related("version"):
-        found = list(_triggered(sequence, now).select_related("contact")[:PAGE])
-        begun += enroll(sequence, found, now=now) if found else 0
+    for sequence in Sequence.objects.filter(is_active=True, trigger__in=triggers).select_related("version"):
+        found = _triggered(sequence, now).select_related("contact")
+        if contact_ids is not None:
+            found = found.filter(contact__in=contact_ids)
+        conversations = list(found[:PAGE])
+        begun += enroll(sequence, conversations, now=now) if conversations else 0
     return begun
 
 
 def _triggered(sequence: Sequence, now: datetime) -> QuerySet[Conversation]:
     known = Enrollment.objects.filter(sequence=sequence, conversation=OuterRef("pk"))
-    found = Conversation.objects.filter(~Exists(known))
+    found = Conversation.objects.all()
     if sequence.number_id:
         found = found.filter(number_id=sequence.number_id)
     since = sequence.activated_at or now
+    if sequence.trigger in (Trigger.AD, Trigger.BUTTON):
+        # A later press begins it once more, unless it is under way.
+        found = found.filter(~Exists(known.filter(state__in=RUNNING)))
+        return found.filter(pk__in=_cued(sequence, since, now)).order_by("pk")
+    found = found.filter(~Exists(known))
     if sequence.trigger == Trigger.FIRST_MESSAGE:
         return found.filter(created_at__gte=since, last_inbound_at__isnull=False).order_by("created_at")
     if sequence.trigger == Trigger.LABEL:
@@ -97,6 +114,54 @@ def _triggered(sequence: Sequence, now: datetime) -> QuerySet[Conversation]:
         last_message_at__lte=now - timedelta(hours=hours),
         last_message_at__gte=since - timedelta(hours=hours),
     ).order_by("last_message_at")
+
+
+def _cued(sequence: Sequence, since: datetime, now: datetime) -> QuerySet[Message]:
+    """The conversations of messages that an ad led to or that are presses of the button, and that began nothing yet."""
+    answered = Enrollment.objects.filter(
+        # A phone's clock may be ahead of ours.
+        sequence=sequence, conversation=OuterRef("conversation"), created_at__gte=OuterRef("sent_at") - FURTHEST_AHEAD
+    )  # fmt: skip
+    cued = Message.objects.filter(~Exists(answered), sent_at__gte=max(since, now - _CUE_LASTS)).exclude(cue="")
+    if sequence.trigger == Trigger.BUTTON:
+        cued = cued.filter(cue=cue_of_button(sequence.trigger_value))
+    elif sequence.trigger_value:
+        cued = cued.filter(cue=f"ad:{sequence.trigger_value}")
+    else:
+        cued = cued.filter(cue__startswith="ad:")
+    return cued.values("conversation")
+
+
+_REACHED = """
+UPDATE sequences_enrollment e SET state = 'done', due_at = NULL, reason = 'goal', ended_at = %(at)s
+FROM crm_conversation c, crm_contact p, sequences_sequenceversion v
+WHERE c.id = e.conversation_id AND p.id = c.contact_id AND v.id = e.version_id AND p.id = ANY(%(contacts)s)
+  AND e.state IN ('active', 'task', 'paused')
+  AND (p.labels @> ARRAY[NULLIF(v.definition ->> 'goal_label', '')]::varchar[]
+       OR COALESCE(p.attributes -> NULLIF(v.definition ->> 'goal_attribute', ''), 'null') NOT IN ('null', '""', '[]', '{}'))
+RETURNING e.id, e.position
+"""
+
+
+def reach_goals(*, tenant_id: UUID, contact_ids: list[UUID], at: datetime) -> int:
+    """What runs with these people and has come to its goal ends well, with its open task. Returns how many did."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REACHED, {"contacts": contact_ids, "at": at})
+        reached = cursor.fetchall()
+    ManualTask.objects.filter(enrollment__in=[id for id, _ in reached], state=TaskState.OPEN).update(
+        state=TaskState.SKIPPED, ended_at=at
+    )
+    StepRun.objects.bulk_create(
+        [
+            StepRun(
+                tenant_id=tenant_id, enrollment_id=id, position=position, action=Action.GOAL, why=Why.GOAL, at=at,
+                facts={},
+            )
+            for id, position in reached
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    return len(reached)
 
 
 _PAUSE = """

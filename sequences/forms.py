@@ -11,6 +11,8 @@ from sequences.models import Sequence, Trigger
 from whatsapp.models import Number
 from whatsapp.models import Template as StoredTemplate
 
+WITH_VALUE = (Trigger.LABEL, Trigger.NO_REPLY, Trigger.AD, Trigger.BUTTON)
+
 
 class SequenceForm(forms.ModelForm):
     """What a sequence is called and how it begins."""
@@ -30,9 +32,11 @@ class SequenceForm(forms.ModelForm):
         trigger, value = cleaned.get("trigger"), str(cleaned.get("trigger_value") or "").strip()
         if trigger == Trigger.LABEL and not value:
             self.add_error("trigger_value", _("Write the label."))
+        if trigger == Trigger.BUTTON and not value:
+            self.add_error("trigger_value", _("Write what stands on the button."))
         if trigger == Trigger.NO_REPLY and not (value.isdigit() and 1 <= int(value) <= 720):
             self.add_error("trigger_value", _("Write how many hours, 1 to 720."))
-        cleaned["trigger_value"] = value if trigger in (Trigger.LABEL, Trigger.NO_REPLY) else ""
+        cleaned["trigger_value"] = value if trigger in WITH_VALUE else ""
         return cleaned
 
 
@@ -46,6 +50,9 @@ def read(data: QueryDict) -> dict[str, Any]:
         "stop_on_reply": data.get("on_reply") == "stop",
         "stop_on_close": "stop_on_close" in data,
         "stop_label": data.get("stop_label", "").strip(),
+        "stop_on_opt_out": "stop_on_opt_out" in data,
+        "goal_label": data.get("goal_label", "").strip(),
+        "goal_attribute": data.get("goal_attribute", "").strip(),
         "max_cost": data.get("max_cost", "").strip().replace(",", "."),
     }
 
@@ -88,7 +95,7 @@ def _step(data: QueryDict, number: int) -> dict[str, Any]:
 def empty() -> dict[str, Any]:
     """A new sequence: one step that says nothing yet."""
     step = {"title": "", "delay": {"count": 1, "unit": "hours"}, "variants": [{"text": "", "template": None}]}
-    definition = Definition(steps=(Step(""),)).as_json()
+    definition = Definition(steps=(Step(""),), stop_on_opt_out=True).as_json()
     return definition | {"steps": [step]}
 
 

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from crm.signals import contacts_replied, suspicion_changed
+from crm.signals import contacts_changed, contacts_replied, suspicion_changed
 from sequences import enrolling
+from sequences.models import Trigger
+from tenants import clock
 from tenants.context import tenant_transaction
 
 
@@ -16,6 +18,20 @@ def pause(sender: Any, tenant_id: UUID, contact_ids: list[UUID], at: datetime, *
     """A reply pauses at once, before anybody looks at what is due."""
     with tenant_transaction(tenant_id):
         enrolling.pause_replied(tenant_id=tenant_id, contact_ids=contact_ids, at=at)
+
+
+@receiver(contacts_replied)
+def begin(sender: Any, tenant_id: UUID, contact_ids: list[UUID], **kwargs: Any) -> None:
+    """What a message begins need not wait for the next look at everybody, which finds whom this misses."""
+    with tenant_transaction(tenant_id):
+        enrolling.enroll_by_trigger(clock.now(), triggers=enrolling.ON_MESSAGES, contact_ids=contact_ids)
+
+
+@receiver(contacts_changed)
+def look_at(sender: Any, tenant_id: UUID, contact_ids: list[UUID], at: datetime, **kwargs: Any) -> None:
+    """A label or an attribute may be what a sequence is for, or what begins one."""
+    enrolling.reach_goals(tenant_id=tenant_id, contact_ids=contact_ids, at=at)
+    enrolling.enroll_by_trigger(at, triggers=[Trigger.LABEL], contact_ids=contact_ids)
 
 
 @receiver(suspicion_changed)

@@ -25,7 +25,7 @@ SELECT s.id, s.name, count(*) AS begun, COALESCE(max(said.messages), 0) AS messa
        COALESCE(max(said.delivered), 0) AS delivered,
        count(*) FILTER (WHERE b.reason = 'replied') AS replied,
        count(*) FILTER (WHERE b.state = 'task') AS tasks,
-       count(*) FILTER (WHERE b.state = 'done') AS done,
+       count(*) FILTER (WHERE b.state = 'done') AS done, count(*) FILTER (WHERE b.reason = 'goal') AS reached,
        count(*) FILTER (WHERE b.state = 'stopped') AS stopped, COALESCE(max(said.cost), 0) AS cost
 FROM begun b JOIN sequences_sequence s ON s.id = b.sequence_id LEFT JOIN said ON said.sequence_id = s.id
 GROUP BY s.id, s.name ORDER BY begun DESC, s.name LIMIT 12

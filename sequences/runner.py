@@ -169,6 +169,7 @@ def _gathered(ids: list[UUID], tenant: Tenant, now: datetime) -> list[Item]:
             since=enrollment.since,
             is_closed=conversation.status == ConversationStatus.CLOSED,
             labels=frozenset(contact.labels),
+            attributes=filled_attributes(contact),
             marketing_stopped=contact.marketing_stopped,
             suspicion=conversation.suspicion,
             can_send=number.can_send,
@@ -287,6 +288,11 @@ def places_for(contact: Contact) -> dict[str, Any]:
     }
 
 
+def filled_attributes(contact: Contact) -> frozenset[str]:
+    """The names of the attributes that hold something."""
+    return frozenset(name for name, value in contact.attributes.items() if value not in (None, "", [], {}))
+
+
 def _record(items: Sequence[Item], now: datetime) -> None:
     rows = [_after(item, now) for item in items]
     with connection.cursor() as cursor:
@@ -319,6 +325,8 @@ def _after(item: Item, now: datetime) -> tuple[Any, ...]:
             return enrollment.pk, EnrollmentState.PAUSED.value, here[0], None, here[1], decision.why.value, False, None
         case Action.STOP:
             return enrollment.pk, EnrollmentState.STOPPED.value, here[0], None, here[1], decision.why.value, False, now
+        case Action.GOAL:
+            return enrollment.pk, EnrollmentState.DONE.value, here[0], None, here[1], decision.why.value, False, now
     heard = item.facts.replied_at or enrollment.since
     return (enrollment.pk, *advanced(enrollment, item.version, item.facts.zone, now, heard=heard))
 

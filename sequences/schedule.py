@@ -4,6 +4,7 @@ Local times are the contact's. A time that a change of the clock leaves out is t
 is taken the first time; a day is a day on the calendar, whatever its hours.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import Decimal
@@ -27,6 +28,7 @@ class Action(StrEnum):
     WAIT = "wait"
     PAUSE = "pause"
     STOP = "stop"
+    GOAL = "goal"  # what it is for came about: it ends well
     FORCE = "force"  # a person's doing, never a decision
 
 
@@ -42,6 +44,7 @@ class Why(StrEnum):
     REPLIED = "replied"
     CLOSED = "closed"
     LABEL = "label"
+    GOAL = "goal"
     BLOCKED = "blocked"
     COST = "cost"
     BUDGET = "budget"
@@ -70,6 +73,7 @@ class Facts:
     since: datetime | None = None  # their last message that was known at the step before, or at the beginning
     is_closed: bool = False
     labels: frozenset[str] = frozenset()
+    attributes: frozenset[str] = frozenset()  # names of those that hold something
     marketing_stopped: bool = False
     suspicion: str = ""  # how likely they have blocked us: a level of `crm.blocking`
     can_send: bool = True  # the number may
@@ -98,17 +102,29 @@ def decide(definition: Definition, step: Step, facts: Facts, now: datetime) -> D
 
 
 def _stopped(definition: Definition, facts: Facts) -> Decision | None:
+    if is_reached(definition, facts.labels, facts.attributes):
+        return Decision(Action.GOAL, Why.GOAL)
     if definition.stop_label and definition.stop_label in facts.labels:
         return Decision(Action.STOP, Why.LABEL)
     if definition.stop_on_close and facts.is_closed:
         return Decision(Action.STOP, Why.CLOSED)
     if facts.replied_at and facts.since and facts.replied_at > facts.since:
         return Decision(Action.STOP if definition.stop_on_reply else Action.PAUSE, Why.REPLIED)
+    if definition.stop_on_opt_out and facts.marketing_stopped:
+        return Decision(Action.STOP, Why.OPTED_OUT)
     if facts.suspicion in BLOCKING:
         return Decision(BLOCKING[facts.suspicion], Why.BLOCKED)
     if definition.max_cost and facts.spent >= Decimal(definition.max_cost):
         return Decision(Action.STOP, Why.COST)
     return None
+
+
+def is_reached(definition: Definition, labels: Collection[str], attributes: Collection[str]) -> bool:
+    """Whether a contact with these labels and filled attributes is what the sequence is for."""
+    return bool(
+        (definition.goal_label and definition.goal_label in labels)
+        or (definition.goal_attribute and definition.goal_attribute in attributes)
+    )
 
 
 def _held(definition: Definition, facts: Facts, now: datetime) -> Decision | None:

@@ -22,6 +22,7 @@ _ACTIONS: dict[str, Any] = {
     Action.SKIP: gettext_lazy("Left out"),
     Action.PAUSE: gettext_lazy("Paused"),
     Action.STOP: gettext_lazy("Stopped"),
+    Action.GOAL: gettext_lazy("Goal reached"),
     Action.FORCE: gettext_lazy("Sent all the same"),
 }
 _WHY: dict[str, Any] = {
@@ -30,10 +31,11 @@ _WHY: dict[str, Any] = {
     Why.NO_TEMPLATE: gettext_lazy("The window was closed and the step has no template."),
     Why.TEMPLATE_STATE: gettext_lazy("Meta has not approved its template, or no longer."),
     Why.MANUAL_STEP: gettext_lazy("This step is for a person."),
-    Why.OPTED_OUT: gettext_lazy("This person stopped our marketing, and the template is marketing."),
+    Why.OPTED_OUT: gettext_lazy("This person stopped our marketing messages."),
     Why.REPLIED: gettext_lazy("The customer replied."),
     Why.CLOSED: gettext_lazy("The conversation was closed."),
     Why.LABEL: gettext_lazy("The contact has the label that ends it."),
+    Why.GOAL: gettext_lazy("What the sequence is for came about."),
     Why.BLOCKED: gettext_lazy("They have probably blocked this number; see the delivery issues."),
     Why.COST: gettext_lazy("It has cost as much as one contact may."),
     Why.BUDGET: gettext_lazy("This month’s budget does not cover it."),

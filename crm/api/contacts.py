@@ -11,6 +11,7 @@ from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from crm import contacts
 from crm.api import examples
 from crm.api.authentication import caller
 from crm.api.errors import CHANGING, READING, READING_ONE, ProblemSerializer
@@ -99,7 +100,7 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         if not created:
             known = {"detail": _("There is a contact with this phone already."), "contact": contact.pk}
             return Response(KnownSerializer(known).data, status.HTTP_409_CONFLICT)
-        _change(contact, given)
+        contacts.change(contact, given, now=self.now)
         return Response(self.get_serializer(contact).data, status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -110,7 +111,7 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         contact = self.get_object()
-        _change(contact, self.given(ContactChange).validated_data)
+        contacts.change(contact, self.given(ContactChange).validated_data, now=self.now)
         return Response(self.get_serializer(contact).data)
 
 
@@ -125,9 +126,3 @@ def contact_by_phone(phone: str, *, tenant_id: UUID, now: datetime) -> tuple[Con
         owners = people.resolve(cursor, [(tenant_id, person, now)])
     contact = Contact.objects.prefetch_related("identities").get(pk=people.contact_of(owners, tenant_id, person))
     return contact, not known
-
-
-def _change(contact: Contact, values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        setattr(contact, name, value)
-    contact.save(update_fields=list(values))

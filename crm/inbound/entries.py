@@ -7,6 +7,7 @@ from typing import Any
 
 from crm.inbound.directory import Line
 from crm.models import Direction, MessageStatus, Source
+from crm.models.messages import CUE_LENGTH
 from whatsapp import window
 from whatsapp.events import (
     Event,
@@ -21,6 +22,7 @@ from whatsapp.events import (
 
 # A phone that is ahead of the world must not keep a window open for days.
 FURTHEST_AHEAD = timedelta(minutes=5)
+_PRESSES = frozenset({"button_reply", "list_reply"})
 
 
 @dataclass(slots=True)
@@ -51,12 +53,27 @@ class Entry:
         return self.type not in ("edit", "revoke", "system")
 
     @property
+    def cue(self) -> str:
+        """`ad:` and the ad's id for a message that an ad led to, `button:` and its words for a button that was pressed."""
+        referral = self.payload.get("referral")
+        if isinstance(referral, dict) and not self.is_outbound:
+            return f"ad:{referral.get('source_id') or ''}"[:CUE_LENGTH]
+        if self.type == "button" or (self.type == "interactive" and self.payload.get("type") in _PRESSES):
+            return "" if self.is_outbound else cue_of_button(self.text)
+        return ""
+
+    @property
     def status(self) -> MessageStatus:
         return MessageStatus.ACCEPTED if self.is_outbound else MessageStatus.RECEIVED
 
     @property
     def window_expires_at(self) -> datetime | None:
         return window.expires_after(self.sent_at) if self.opens_window else None
+
+
+def cue_of_button(words: str) -> str:
+    """The cue of a button with these words; capitals and spaces around them do not count."""
+    return f"button:{words.strip().casefold()}"[:CUE_LENGTH]
 
 
 def entries(line: Line, event: Event, *, received_at: datetime) -> Iterator[Entry]:

@@ -85,13 +85,13 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
 # DO NOTHING: Meta repeats deliveries for up to 7 days, and the second one is no news. Only rows really inserted count.
 _INSERT = """
 INSERT INTO crm_message (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload,
-    provider_message_id, quoted_message_id, sent_at, status, accepted_at,
+    provider_message_id, quoted_message_id, cue, sent_at, status, accepted_at,
     error_reason, error_detail, priority, attempt, resent, template_category, country, pricing_category, pricing_type, cost_currency)
 SELECT m.*, CASE WHEN m.direction = 'outbound' THEN m.sent_at END, '', '', 0, 0, false, '', '', '', '', ''
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::bytea[],
-            %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+            %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
      AS m (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload,
-           provider_message_id, quoted_message_id, sent_at, status)
+           provider_message_id, quoted_message_id, cue, sent_at, status)
 ON CONFLICT (number_id, provider_message_id) DO NOTHING
 RETURNING id
 """
@@ -150,6 +150,7 @@ def _insert(cursor: Any, rows: list[conversations.Arrival]) -> set[UUID]:
             [bytes(payload.sealed(row.entry.payload, tenant_id=row.entry.line.tenant_id)) for row in rows],  # type: ignore[union-attr]
             [row.entry.provider_message_id[:200] for row in rows],
             [row.entry.quoted_id[:200] for row in rows],
+            [row.entry.cue for row in rows],
             [row.entry.sent_at for row in rows],
             [row.entry.status.value for row in rows],
         ],

@@ -48,6 +48,9 @@ class Priority(models.IntegerChoices):
     CAMPAIGN = 2, _("campaign")
 
 
+CUE_LENGTH = 100
+
+
 class Message(TenantModel):
     """One message, in or out. For outbound ones this row is also the outbox: see `crm.outbound`.
 
@@ -66,6 +69,8 @@ class Message(TenantModel):
     client_id = models.UUIDField(null=True)
     provider_message_id = models.CharField(max_length=200, null=True)
     quoted_message_id = models.CharField(max_length=200, blank=True, default="")  # the provider's id
+    # What may begin something by itself, see `crm.inbound.entries.Entry.cue`. The rest of what was said is sealed.
+    cue = models.CharField(max_length=CUE_LENGTH, blank=True, default="", db_default="", editable=False)
     sent_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
 
@@ -124,6 +129,8 @@ class Message(TenantModel):
             ),
             # Reports and budgets: what one company sent in a time
             models.Index(fields=["tenant", "sent_at"], name="crm_message_time"),
+            # Who came from an ad or pressed a button lately
+            models.Index(fields=["tenant", "sent_at"], name="crm_message_cued", condition=~models.Q(cue="")),
             # What a sequence or campaign sent in vain
             models.Index(
                 fields=["failed_at"],

@@ -17,6 +17,8 @@ class Trigger(models.TextChoices):
     FIRST_MESSAGE = "first_message", _("a person’s first message")
     LABEL = "label", _("a label")
     NO_REPLY = "no_reply", _("no reply for some hours")
+    AD = "ad", _("a message from an ad")
+    BUTTON = "button", _("a button of a template")
 
 
 class Sequence(TenantModel):
@@ -27,7 +29,7 @@ class Sequence(TenantModel):
         Number, null=True, blank=True, on_delete=models.CASCADE, related_name="+", verbose_name=_("only on this number")
     )
     trigger = models.CharField(_("begins with"), max_length=14, choices=Trigger, default=Trigger.MANUAL)
-    # The label, or the hours without a reply.
+    # The label, the hours without a reply, the ad's id (empty: any ad), or what stands on the button.
     trigger_value = models.CharField(max_length=60, blank=True, default="")
     is_active = models.BooleanField(_("in use"), default=False)
     activated_at = models.DateTimeField(null=True, editable=False)

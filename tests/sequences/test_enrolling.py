@@ -4,10 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from crm import contacts
+from crm.inbound import draining
 from crm.models import Contact, Conversation
 from sequences import enrolling, handwork
 from sequences.models import Enrollment, ManualTask, Trigger
-from tests.crm.views.talk import NOON, conversation, outbound
+from tenants import clock
+from tests import meta
+from tests.crm.views.talk import NOON, conversation, inbound, outbound
 from tests.sequences.conftest import Told, build, run, shut, step
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +65,89 @@ def test_no_reply_for_some_hours_begins_it(ours, last, waiting, expected):
         conversation(ours, last_message_at=last, waiting_since=waiting)
         build(ours, step("hola"), trigger=Trigger.NO_REPLY, trigger_value="48", activated_at=NOON - timedelta(hours=48))
     assert begun(ours) == expected
+
+
+@pytest.mark.parametrize(
+    ("trigger", "value", "cue", "expected"),
+    [
+        (Trigger.AD, "", "ad:1202", 1),
+        (Trigger.AD, "1202", "ad:1202", 1),
+        (Trigger.AD, "1202", "ad:12023", 0),
+        (Trigger.AD, "", "button:sí", 0),
+        (Trigger.BUTTON, " Quiero Verlo ", "button:quiero verlo", 1),
+        (Trigger.BUTTON, "Quiero verlo", "button:quiero", 0),
+        (Trigger.BUTTON, "ad:1202", "ad:1202", 0),
+    ],
+)
+def test_an_ad_or_a_button_begins_it(ours, trigger, value, cue, expected):
+    with ours.transaction():
+        inbound(conversation(ours, "Con"), at=NOON, cue=cue)
+        inbound(conversation(ours, "Sin"), at=NOON)
+        build(ours, step("hola"), trigger=trigger, trigger_value=value, activated_at=NOON)
+    assert [begun(ours), begun(ours)] == [expected, 0]
+
+
+def test_a_press_of_before_begins_nothing_and_a_later_one_begins_it_again(ours):
+    with ours.transaction():
+        talk = conversation(ours)
+        inbound(talk, at=NOON - HOUR, cue="button:sí")
+        build(ours, step("hola"), trigger=Trigger.BUTTON, trigger_value="Sí", activated_at=NOON)
+    assert begun(ours) == 0
+    with ours.transaction():
+        # Written by a phone whose clock is ahead of ours: one press all the same.
+        inbound(talk, at=NOON + timedelta(minutes=4), cue="button:sí")
+    assert begun(ours) == 1
+    run()
+    assert begun(ours, NOON + HOUR) == 0
+    with ours.transaction():
+        assert Enrollment.objects.get().state == "done"
+        inbound(talk, at=NOON + 2 * HOUR, cue="button:sí")
+    assert [begun(ours, NOON + 2 * HOUR), begun(ours, NOON + 2 * HOUR)] == [1, 0]
+
+
+def test_what_a_message_begins_does_not_wait_for_the_next_look(ours, django_capture_on_commit_callbacks):
+    with ours.transaction():
+        now = clock.now()
+        build(ours, step("hola"), trigger=Trigger.FIRST_MESSAGE, activated_at=now - HOUR)
+        build(ours, step("hola"), name="Anuncio", trigger=Trigger.AD, activated_at=now - HOUR)
+    meta.store(meta.body(meta.messages(meta.text("hola", at=int(now.timestamp())))))
+    with django_capture_on_commit_callbacks(execute=True):
+        draining.drain()
+    with ours.transaction():
+        assert [each.sequence.name for each in Enrollment.objects.select_related("sequence")] == ["Carrito"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "change", "is_reached"),
+    [
+        ({"goal_label": "cliente"}, {"labels": ["vip", "cliente"]}, True),
+        ({"goal_label": "cliente"}, {"labels": ["vip"]}, False),
+        ({"goal_attribute": "pedido"}, {"attributes": {"pedido": "A-1042"}}, True),
+        ({"goal_attribute": "pedido"}, {"attributes": {"pedido": ""}}, False),
+        ({}, {"labels": [""], "attributes": {"": "x"}}, False),
+    ],
+)
+@pytest.mark.parametrize("state", ["active", "paused", "task"])
+def test_it_ends_well_once_its_goal_is_reached(ours, begin, rules, change, is_reached, state):
+    enrollment = begin(step("uno", hours=1), step("dos", hours=1), rules=rules)
+    shut(ours, enrollment)
+    if state == "task":
+        run(1)
+    with ours.transaction():
+        Enrollment.objects.update(state=state)
+        contacts.change(Conversation.objects.get(pk=enrollment.conversation_id).contact, change, now=NOON)
+    told = Told(ours, enrollment)
+    assert told.state[0] == ("done" if is_reached else state)
+    assert ((0, "goal", "goal") in told.runs) is is_reached
+    assert [task.state for task in told.tasks] == ((["skipped"] if is_reached else ["open"]) if state == "task" else [])
+
+
+def test_a_label_that_is_put_on_begins_it_at_once(ours):
+    with ours.transaction():
+        talk = conversation(ours)
+        build(ours, step("hola"), trigger=Trigger.LABEL, trigger_value="cotizado", activated_at=NOON)
+        contacts.label(talk.contact, add="cotizado", now=NOON)
+        assert Enrollment.objects.get().conversation == talk
 
 
 def test_one_for_a_number_takes_only_its_people(ours):

@@ -73,8 +73,10 @@
       if (isStale && part.closest("header.thread__head, .window-bar, .panel")) return;
       const old = byId(part.id);
       if (!old || old.isEqualNode(part) || isBusy(old)) return;
+      const focused = old.contains(document.activeElement) ? document.activeElement.name : "";
       old.replaceWith(part);
       process(part);
+      if (focused) part.querySelector(`[name="${focused}"]`)?.focus({ preventScroll: true });
     });
     if (!isStale) {
       const log = answer.querySelector("[data-log]");
@@ -91,8 +93,9 @@
   };
 
   // A menu that is open, a field that is being filled, or a form whose answer is under way is not pulled away: htmx
-  // tells what the answer says to the form that asked, and nobody would hear it.
-  const isBusy = (part) => part.querySelector("details.menu[open], input:focus, select:focus, .htmx-request");
+  // tells what the answer says to the form that asked, and nobody would hear it. A form that was answered is done with.
+  const BUSY = "details.menu[open], :is(input, select):focus:not([data-answered] *), .htmx-request";
+  const isBusy = (part) => part.querySelector(BUSY);
 
   // Rows do not jump under the pointer: while it is over the list they change where they are, and move when it leaves.
   const isWatched = () => list().matches(":hover") || list().contains(document.activeElement);
@@ -225,7 +228,10 @@
   markRead();
   setInterval(showStream, 1_000);
   setInterval(() => ask(), MINUTE); // windows shrink by the server's clock
-  document.addEventListener("conversations-changed", (event) => ask(event.detail.conversations));
+  document.addEventListener("conversations-changed", (event) => {
+    event.target.closest?.(".panel form")?.setAttribute("data-answered", "");
+    ask(event.detail.conversations);
+  });
   window.addEventListener("pagehide", () => source.close());
   window.addEventListener("pageshow", (event) => event.persisted && listen());
 })();

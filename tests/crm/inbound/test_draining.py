@@ -123,6 +123,27 @@ def test_national_variants_of_a_phone_are_one_person(ours, one, other):
         assert Contact.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("message", "cue"),
+    [
+        (meta.text("hola", referral={"source_type": "ad", "source_id": "1202", "headline": "Botas"}), "ad:1202"),
+        (meta.text("hola", referral={"source_type": "post"}), "ad:"),
+        (meta.text(type="button", button={"payload": "p1", "text": " Quiero VERLO"}), "button:quiero verlo"),
+        (
+            meta.text(
+                type="interactive", interactive={"type": "button_reply", "button_reply": {"id": "b1", "title": "Sí"}}
+            ),
+            "button:sí",
+        ),
+        (meta.text("button:sí"), ""),
+    ],
+)
+def test_what_may_begin_a_sequence_is_kept_readable(ours, message, cue):
+    deliver(meta.messages(message))
+    with ours.transaction():
+        assert Message.objects.get().cue == cue
+
+
 def test_an_album_in_one_batch_is_one_conversation(ours):
     for number in range(20):
         meta.store(meta.body(meta.messages(meta.text(wamid=f"album-{number}"))))
