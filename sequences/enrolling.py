@@ -1,6 +1,5 @@
 """Who is in a sequence: beginning by hand, by the API and by what happened; pausing, going on, leaving out, stopping."""
 
-import zlib
 from collections.abc import Sequence as Items
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +22,7 @@ from sequences.models import (
     Trigger,
 )
 from sequences.models.enrollments import RUNNING
-from sequences.runner import advanced
+from sequences.runner import advanced, variant_of
 from sequences.schedule import BLOCKING, Action, Why, due_after, next_allowed
 from tenants.models import Membership, Tenant
 
@@ -40,11 +39,16 @@ class CannotEnroll(Exception):
 
 
 def enroll(
-    sequence: Sequence, conversations: Items[Conversation], *, now: datetime, started_by: Membership | None = None
+    sequence: Sequence,
+    conversations: Items[Conversation],
+    *,
+    now: datetime,
+    started_by: Membership | None = None,
+    is_trial: bool = False,
 ) -> int:
     """Begin with these conversations (with their contacts); who is in it already stays as they are. Returns how many began.
 
-    Raises CannotEnroll.
+    A trial begins at once and has a minute between its steps. Raises CannotEnroll.
     """
     version = sequence.version
     if version is None:
@@ -58,9 +62,12 @@ def enroll(
                 sequence=sequence,
                 version=version,
                 conversation=conversation,
-                due_at=due_after(version.content.steps[0].delay, now, version.content, zone_of(conversation, tenant)),
+                due_at=now
+                if is_trial
+                else due_after(version.content.steps[0].delay, now, version.content, zone_of(conversation, tenant)),
                 since=conversation.last_inbound_at or now - _ON_ITS_WAY,
-                variant=zlib.crc32(conversation.pk.bytes) % 97,
+                variant=variant_of(conversation),
+                is_trial=is_trial,
                 started_by=started_by,
                 created_at=now,
             )
@@ -91,7 +98,7 @@ def enroll_by_trigger(
 
 
 def _triggered(sequence: Sequence, now: datetime) -> QuerySet[Conversation]:
-    known = Enrollment.objects.filter(sequence=sequence, conversation=OuterRef("pk"))
+    known = Enrollment.objects.filter(sequence=sequence, conversation=OuterRef("pk"), is_trial=False)
     found = Conversation.objects.all()
     if sequence.number_id:
         found = found.filter(number_id=sequence.number_id)
@@ -119,6 +126,7 @@ def _triggered(sequence: Sequence, now: datetime) -> QuerySet[Conversation]:
 def _cued(sequence: Sequence, since: datetime, now: datetime) -> QuerySet[Message]:
     """The conversations of messages that an ad led to or that are presses of the button, and that began nothing yet."""
     answered = Enrollment.objects.filter(
+        is_trial=False,
         # A phone's clock may be ahead of ours.
         sequence=sequence, conversation=OuterRef("conversation"), created_at__gte=OuterRef("sent_at") - FURTHEST_AHEAD
     )  # fmt: skip
@@ -232,6 +240,32 @@ def hold_back(*, tenant_id: UUID, levels: dict[UUID, str], at: datetime) -> None
             for id, position, action in cursor.fetchall()
         ]  # fmt: skip
     StepRun.objects.bulk_create(runs, ignore_conflicts=True)
+
+
+_MOVE = """
+UPDATE sequences_enrollment e
+SET version_id = CASE WHEN e.position < %(steps)s THEN %(version)s ELSE e.version_id END,
+    state = CASE WHEN e.position < %(steps)s THEN e.state ELSE 'done' END,
+    due_at = CASE WHEN e.position < %(steps)s THEN e.due_at END,
+    reason = CASE WHEN e.position < %(steps)s THEN e.reason ELSE 'finished' END,
+    ended_at = CASE WHEN e.position >= %(steps)s THEN %(now)s END
+WHERE e.sequence_id = %(sequence)s AND e.version_id <> %(version)s
+  AND (e.state IN ('active', 'paused') OR (e.state = 'task' AND e.position < %(steps)s))
+"""
+
+
+def move(sequence: Sequence, *, now: datetime) -> int:
+    """Whoever is in an older version goes on with the one in force, at the same step and time. Returns how many.
+
+    Where it has no such step any more they are through, except those with an open task: that is somebody's still.
+    """
+    version = sequence.version
+    if version is None:
+        raise CannotEnroll
+    with connection.cursor() as cursor:
+        steps = len(version.content.steps)
+        cursor.execute(_MOVE, {"version": version.pk, "steps": steps, "sequence": sequence.pk, "now": now})
+        return cursor.rowcount
 
 
 def resume(enrollment: Enrollment, *, now: datetime) -> bool:

@@ -100,9 +100,10 @@ def empty() -> dict[str, Any]:
 
 
 def arranged(definition: dict[str, Any], order: str) -> dict[str, Any]:
-    """The steps after a button of the editor: `add`, `remove:2`, `up:2`, `down:2`, `copy:2` (from 0)."""
+    """The steps after a button of the editor: `add`, `remove:2`, `up:2`, `down:2`, `copy:2`, `move:2:0` (from 0)."""
     steps = list(definition["steps"])
     act, _colon, place = order.partition(":")
+    place, _colon, goal = place.partition(":")
     at = int(place) if place.isdigit() else -1
     if act == "add":
         steps.append({"title": "", "delay": {"count": 1, "unit": "days", "at": "10:00"}, "variants": [{"text": ""}]})
@@ -115,6 +116,8 @@ def arranged(definition: dict[str, Any], order: str) -> dict[str, Any]:
             steps[at - 1], steps[at] = steps[at], steps[at - 1]
         elif act == "down" and at + 1 < len(steps):
             steps[at + 1], steps[at] = steps[at], steps[at + 1]
+        elif act == "move" and goal.isdigit():
+            steps.insert(int(goal), steps.pop(at))
     return definition | {"steps": steps}
 
 

@@ -11,7 +11,7 @@ _FUNNEL = """
 WITH begun AS (
     SELECT e.id, e.sequence_id, e.state, e.reason FROM sequences_enrollment e
     JOIN crm_conversation c ON c.id = e.conversation_id
-    WHERE e.tenant_id = %(tenant)s AND e.created_at >= %(start)s AND e.created_at < %(end)s
+    WHERE e.tenant_id = %(tenant)s AND NOT e.is_trial AND e.created_at >= %(start)s AND e.created_at < %(end)s
       AND (%(number)s::uuid IS NULL OR c.number_id = %(number)s) AND (%(queue)s::uuid IS NULL OR c.queue_id = %(queue)s)
 ), said AS (
     SELECT b.sequence_id, count(m.id) AS messages,

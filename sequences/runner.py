@@ -8,9 +8,10 @@ it is run. What a killed worker had not committed is due still.
 import json
 import logging
 import time
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
@@ -23,7 +24,7 @@ from crm import budgets, costs, outbound
 from crm.explanations import NO_ADDRESS
 from crm.models import Contact, Conversation, ConversationStatus, Source
 from crm.outbound import CannotSend, Draft
-from sequences.definition import Step, Variant
+from sequences.definition import Definition, Step, Variant
 from sequences.models import Enrollment, EnrollmentState, ManualTask, SequenceVersion
 from sequences.schedule import Action, Decision, Facts, Why, decide, due_after, filled
 from tenants.context import system_transaction, tenant_transaction
@@ -38,8 +39,11 @@ from whatsapp.pricing import category_of
 log = logging.getLogger(__name__)
 
 PAGE = 500
+TRIAL_PACE = timedelta(minutes=1)
+"""How long a trial waits between steps, whatever the sequence says."""
 # What a decision needs of an enrollment, its conversation and its person.
-_ENROLLMENT = ("tenant_id", "version_id", "conversation_id", "position", "due_at", "since", "was_spread", "variant")
+_ENROLLMENT = ("tenant_id", "version_id", "conversation_id", "position", "due_at", "since", "was_spread", "variant",
+               "is_trial")  # fmt: skip
 _TALK = tuple(
     f"conversation__{name}"
     for name in (
@@ -152,44 +156,62 @@ def _gathered(ids: list[UUID], tenant: Tenant, now: datetime) -> list[Item]:
     )
     numbers = Number.objects.in_bulk({each.conversation.number_id for each in enrollments})
     versions = SequenceVersion.objects.in_bulk({each.version_id for each in enrollments})
-    categories = _categories(versions.values())
+    categories = categories_of(version.content for version in versions.values())
     left = budgets.left_for_automatic(tenant, now)
     spent = _spent([each.pk for each in enrollments if versions[each.version_id].content.max_cost])
     items = []
     for enrollment in enrollments:
         version, conversation = versions[enrollment.version_id], enrollment.conversation
-        contact, number = conversation.contact, numbers[conversation.number_id]
+        number = numbers[conversation.number_id]
         conversation.number = number
-        facts = Facts(
+        templates = categories.get(number.waba_id, {})
+        facts = facts_of(
+            conversation,
+            now,
+            tenant,
             due_at=enrollment.due_at or now,
-            window=conversation.window(now),
-            zone=ZoneInfo(contact.timezone or tenant.timezone),
-            has_window=CAPABILITIES[number.provider].has_window,
-            replied_at=conversation.last_inbound_at,
             since=enrollment.since,
-            is_closed=conversation.status == ConversationStatus.CLOSED,
-            labels=frozenset(contact.labels),
-            attributes=filled_attributes(contact),
-            marketing_stopped=contact.marketing_stopped,
-            suspicion=conversation.suspicion,
-            can_send=number.can_send,
             spent=spent.get(enrollment.pk, Decimal(0)),
             budget_left=left,
-            prices=_prices(conversation, categories.get(number.waba_id, {}), now, tenant) if left is not None else {},
-            template_categories=categories.get(number.waba_id, {}),
+            prices=prices_of(conversation, templates, now, tenant) if left is not None else {},
+            template_categories=templates,
             spread=(enrollment.pk.int >> 8) % 1000 / 1000,
             was_spread=enrollment.was_spread,
             variant=enrollment.variant,
+            is_trial=enrollment.is_trial,
         )
         step = version.content.steps[enrollment.position]
         item = Item(enrollment, version, facts, decide(version.content, step, facts, now))
         items.append(item)
         if left is not None:
-            left = max(left - (_price(item) or Decimal(0)), Decimal(0))
+            left = max(left - (price_of(item.decision, facts) or Decimal(0)), Decimal(0))
     return items
 
 
-def _prices(
+def variant_of(conversation: Conversation) -> int:
+    """By which of several wordings somebody gets: by chance, and always the same one."""
+    return zlib.crc32(conversation.pk.bytes) % 97
+
+
+def facts_of(conversation: Conversation, now: datetime, tenant: Tenant, **known: Any) -> Facts:
+    """What a conversation (with its contact and number) says at a moment, beside what is `known` of the enrollment."""
+    contact, number = conversation.contact, conversation.number
+    return Facts(
+        window=conversation.window(now),
+        zone=ZoneInfo(contact.timezone or tenant.timezone),
+        has_window=CAPABILITIES[number.provider].has_window,
+        replied_at=conversation.last_inbound_at,
+        is_closed=conversation.status == ConversationStatus.CLOSED,
+        labels=frozenset(contact.labels),
+        attributes=filled_attributes(contact),
+        marketing_stopped=contact.marketing_stopped,
+        suspicion=conversation.suspicion,
+        can_send=number.can_send,
+        **known,
+    )
+
+
+def prices_of(
     conversation: Conversation, templates: dict[tuple[str, str], str], now: datetime, tenant: Tenant
 ) -> dict[str, Decimal | None]:
     """What a message of each category that may be chosen would cost for this person now."""
@@ -200,23 +222,22 @@ def _prices(
     return found
 
 
-def _price(item: Item) -> Decimal | None:
+def price_of(decision: Decision, facts: Facts) -> Decimal | None:
     """What the decision will cost; nothing where nothing is sent."""
-    chosen = item.decision.chosen
-    if item.decision.action is Action.SEND:
-        return item.facts.prices.get("service")
-    if item.decision.action is Action.TEMPLATE and chosen and chosen.template:
-        key = chosen.template.name, chosen.template.language
-        return item.facts.prices.get(item.facts.template_categories[key])
+    chosen = decision.chosen
+    if decision.action is Action.SEND:
+        return facts.prices.get("service")
+    if decision.action is Action.TEMPLATE and chosen and chosen.template:
+        return facts.prices.get(facts.template_categories[chosen.template.name, chosen.template.language])
     return Decimal(0)
 
 
-def _categories(versions: Any) -> dict[str, dict[tuple[str, str], str]]:
-    """The approved templates that these versions name: by business account, (name, language) and category."""
+def categories_of(definitions: Iterable[Definition]) -> dict[str, dict[tuple[str, str], str]]:
+    """The approved templates that these definitions name: by business account, (name, language) and category."""
     names = {
         variant.template.name
-        for version in versions
-        for step in version.content.steps
+        for definition in definitions
+        for step in definition.steps
         for variant in step.variants
         if variant.template
     }
@@ -338,7 +359,7 @@ def advanced(
     position, steps = enrollment.position + 1, version.content.steps
     if position >= len(steps):
         return EnrollmentState.DONE.value, enrollment.position, None, heard, Why.FINISHED.value, False, now
-    due = due_after(steps[position].delay, now, version.content, zone)
+    due = now + TRIAL_PACE if enrollment.is_trial else due_after(steps[position].delay, now, version.content, zone)
     return EnrollmentState.ACTIVE.value, position, due, heard, "", False, None
 
 

@@ -84,6 +84,7 @@ class Facts:
     spread: float = 0.0
     was_spread: bool = False
     variant: int = 0
+    is_trial: bool = False  # somebody tries it out: it neither rests nor is spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,12 @@ def is_reached(definition: Definition, labels: Collection[str], attributes: Coll
 
 
 def _held(definition: Definition, facts: Facts, now: datetime) -> Decision | None:
-    allowed = next_allowed(definition, now, facts.zone)
+    allowed = now if facts.is_trial else next_allowed(definition, now, facts.zone)
     if allowed > now:
         return Decision(Action.WAIT, Why.QUIET, until=allowed)
     if not facts.can_send:
         return Decision(Action.WAIT, Why.NUMBER_DOWN, until=now + RECHECK)
-    if now - facts.due_at > LATE and not facts.was_spread:
+    if now - facts.due_at > LATE and not (facts.was_spread or facts.is_trial):
         until = next_allowed(definition, now + SPREAD * facts.spread, facts.zone)
         return Decision(Action.WAIT, Why.CATCHING_UP, until=until)
     return None

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sequences.views import broadcasts, pending, running, writing
+from sequences.views import broadcasts, pending, running, trying, writing
 
 urlpatterns = [
     path("sequences/", writing.index, name="sequences"),
@@ -8,6 +8,8 @@ urlpatterns = [
     path("sequences/import/", writing.bring, name="sequence-import"),
     path("sequences/<uuid:sequence_id>/", writing.edit, name="sequence"),
     path("sequences/<uuid:sequence_id>/activity/", writing.activity, name="sequence-activity"),
+    path("sequences/<uuid:sequence_id>/try/", trying.show, name="sequence-try"),
+    path("sequences/<uuid:sequence_id>/move/", running.move, name="sequence-move"),
     path("sequences/<uuid:sequence_id>/export/", writing.export, name="sequence-export"),
     path("sequences/<uuid:sequence_id>/enrollments/", running.enrollments, name="sequence-enrollments"),
     path("sequences/<uuid:sequence_id>/begin/", running.begin_many, name="sequence-begin"),

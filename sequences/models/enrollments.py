@@ -36,6 +36,7 @@ class Enrollment(TenantModel):
     reason = models.CharField(max_length=20, blank=True, default="")  # see sequences.schedule.Why
     was_spread = models.BooleanField(default=False)
     variant = models.PositiveSmallIntegerField(default=0)
+    is_trial = models.BooleanField(default=False, db_default=False)  # a minute between steps, in no report
     started_by = TenantForeignKey(Membership, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -66,6 +67,12 @@ class Enrollment(TenantModel):
             models.Index(fields=["due_at"], name="sequences_due_any", condition=models.Q(state="active")),
             models.Index(fields=["conversation"], name="sequences_of_conversation"),  # a reply pauses, the panel shows
             models.Index(fields=["sequence", "-created_at", "id"], name="sequences_of_sequence"),
+            # who goes on with an older version
+            models.Index(
+                fields=["sequence", "version"],
+                name="sequences_of_version",
+                condition=models.Q(state__in=["active", "task", "paused"]),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -127,6 +127,20 @@ def begin_many(request: MemberRequest, sequence_id: UUID) -> HttpResponse:
     return redirect("sequence-enrollments", sequence.pk)
 
 
+@writer_required
+@require_POST
+def move(request: MemberRequest, sequence_id: UUID) -> HttpResponse:
+    """Whoever is in an older version goes on with the one in force."""
+    sequence = get_object_or_404(Sequence.objects.select_related("version"), pk=sequence_id)
+    try:
+        moved = enrolling.move(sequence, now=clock.now())
+    except enrolling.CannotEnroll:
+        moved = 0
+    sentence = ngettext("%(count)d person was moved.", "%(count)d people were moved.", moved)
+    messages.success(request, sentence % {"count": moved})
+    return redirect("sequence", sequence.pk)
+
+
 @member_required
 @require_POST
 def act(request: MemberRequest, enrollment_id: UUID) -> HttpResponse:

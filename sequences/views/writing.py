@@ -18,7 +18,8 @@ from crm.views.access import member_required
 from crm.views.composer import can_send
 from sequences import estimating, forms
 from sequences.definition import Definition, Incomplete
-from sequences.models import EnrollmentState, Sequence, SequenceVersion
+from sequences.models import Enrollment, EnrollmentState, Sequence, SequenceVersion
+from sequences.models.enrollments import RUNNING
 from sequences.views.access import writer_required
 from sequences.words import FAULTS, delay_words, weekday_name
 from tenants import clock
@@ -106,8 +107,11 @@ def _editor(
     faults, approved = faults or [], StoredTemplate.objects.filter(status=TemplateStatus.APPROVED)
     steps = forms.shown_steps(definition, faults)
     estimate = estimating.of_steps(steps, Tenant.objects.get(pk=request.membership.tenant_id), clock.now())
+    version = sequence.version_id if sequence else None
+    in_older = Enrollment.objects.filter(sequence=sequence, state__in=RUNNING).exclude(version=version)
     context = {
         "sequence": sequence,
+        "older": in_older.count() if version else 0,
         "form": form,
         "definition": definition,
         "steps": steps,

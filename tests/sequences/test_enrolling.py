@@ -167,6 +167,28 @@ def test_one_that_is_out_of_use_begins_with_nobody(ours):
     assert begun(ours) == 0
 
 
+@pytest.mark.parametrize(
+    ("state", "position", "steps", "expected"),
+    [
+        ("active", 1, 2, ("active", 1, 2)),
+        ("paused", 1, 3, ("paused", 1, 2)),
+        ("task", 1, 2, ("task", 1, 2)),
+        ("active", 1, 1, ("done", 1, 1)),
+        ("task", 1, 1, ("task", 1, 1)),  # somebody is at it
+        ("done", 1, 2, ("done", 1, 1)),
+    ],
+)
+def test_whoever_is_in_an_older_version_goes_on_with_the_new_one(ours, begin, state, position, steps, expected):
+    enrollment = begin(step("uno", hours=1), step("dos", hours=1))
+    with ours.transaction():
+        Enrollment.objects.update(state=state, position=position)
+        sequence = build(ours, *[step("nuevo", hours=9)] * steps, sequence=enrollment.sequence)
+        enrolling.move(sequence, now=NOON)
+        now = Enrollment.objects.select_related("version").get()
+        assert (now.state, now.position, now.version.number) == expected
+        assert enrolling.move(sequence, now=NOON) == 0
+
+
 def test_leaving_out_a_step_by_hand_goes_on_with_the_next(ours, begin):
     enrollment = begin(step("uno", hours=1), step("dos", hours=1))
     with ours.transaction():
