@@ -11,6 +11,7 @@ from typing import Any
 
 MOST_STEPS = 30
 LONGEST_DAYS = 365
+LONGEST_CAPTION = 1024
 
 
 class Unit(StrEnum):
@@ -46,16 +47,26 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that is kept; the text of its variant is its caption."""
+
+    id: str
+    kind: str  # WhatsApp's word: image, video, audio, document
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One wording of a step; of several, each contact gets one by chance, always the same."""
 
     text: str = ""
     template: Template | None = None
+    file: File | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`text` goes while the window is open, `template` when it is closed, a person does it when there is neither."""
+    """`text` and `file` go while the window is open, `template` when it is closed, a person does it when there is neither."""
 
     title: str
     delay: Delay = Delay()
@@ -149,7 +160,7 @@ class _Reader:
             if isinstance(each, dict)
         )
         is_manual = bool(value.get("is_manual", False))
-        if not is_manual and not any(each.text or each.template for each in read):
+        if not is_manual and not any(each.text or each.template or each.file for each in read):
             self._fault("says_nothing")
         if is_manual and not any(each.text for each in read):
             self._fault("no_instruction")
@@ -188,11 +199,17 @@ class _Reader:
         text, template = str(value.get("text") or "").strip(), value.get("template")
         if len(text) > 4096:
             self._fault("text_too_long")
+        file = self._file(value.get("file"))
+        if file and file.kind == "audio" and text:
+            self._fault("audio_text")
+        if file and len(text) > LONGEST_CAPTION:
+            self._fault("caption_too_long")
         if not isinstance(template, dict) or not template.get("name"):
-            return Variant(text=text[:4096])
+            return Variant(text=text[:4096], file=file)
         variables = template.get("variables")
         return Variant(
             text=text[:4096],
+            file=file,
             template=Template(
                 name=str(template["name"])[:512],
                 language=str(template.get("language") or "")[:10],
@@ -200,6 +217,13 @@ class _Reader:
                 if isinstance(variables, dict)
                 else {},
             ),
+        )
+
+    def _file(self, value: Any) -> File | None:
+        if not isinstance(value, dict) or not value.get("id"):
+            return None
+        return File(
+            str(value["id"])[:36], str(value.get("kind") or "document")[:10], str(value.get("name") or "")[:200]
         )
 
     def _time(self, value: Any) -> str:

@@ -1,13 +1,19 @@
 """The editor's form as a definition and back: every field of a step is `s<number>-<name>`, so that it needs no JavaScript."""
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from crm.media import RefusedFile
+from sequences import files
 from sequences.definition import Definition, Step
 from sequences.models import Sequence, Trigger
+from sequences.words import FAULTS
 from whatsapp.models import Number
 from whatsapp.models import Template as StoredTemplate
 
@@ -57,6 +63,37 @@ def read(data: QueryDict) -> dict[str, Any]:
     }
 
 
+def with_files(
+    definition: dict[str, Any], uploads: Mapping[str, UploadedFile], *, tenant_id: UUID, number: Number | None
+) -> list[tuple[int, str]]:
+    """Keep what was chosen, and name in each step the file it has. Returns why some were refused, as (step, sentence)."""
+    refused = []
+    for place, step in enumerate(definition["steps"]):
+        if upload := uploads.get(f"s{place}-file"):
+            try:
+                kept = files.keep(upload, tenant_id=tenant_id, number=number)
+                step["variants"] = [variant | {"file": {"id": str(kept.pk)}} for variant in step["variants"]]
+            except RefusedFile as error:
+                refused.append((place + 1, str(error)))
+    name_files(definition)
+    return refused
+
+
+def name_files(definition: dict[str, Any]) -> None:
+    """What stands in a definition about files is taken from our own; a file of somebody else is none."""
+    variants = [
+        variant
+        for step in definition["steps"]
+        if isinstance(step, dict)
+        for variant in step.get("variants") or ()
+        if isinstance(variant, dict) and isinstance(variant.get("file"), dict)
+    ]
+    kept = files.known(variant["file"].get("id") for variant in variants)
+    for variant in variants:
+        file = kept.get(str(variant["file"].get("id")))
+        variant["file"] = files.as_json(file) if file else None
+
+
 def _count(data: QueryDict) -> int:
     count = data.get("steps", "0")
     return min(int(count), 40) if count.isdigit() else 0
@@ -82,6 +119,8 @@ def _step(data: QueryDict, number: int) -> dict[str, Any]:
     variants: list[dict[str, Any]] = [{"text": said("text"), "template": template}]
     if said("other"):
         variants.append({"text": said("other"), "template": template})
+    if said("file-id") and not said("file-off"):
+        variants = [variant | {"file": {"id": said("file-id")}} for variant in variants]
     return {
         "title": said("title"),
         "delay": delay,
@@ -142,13 +181,14 @@ def shown_steps(definition: dict[str, Any], faults: list[tuple[int, str]]) -> li
                 | {"unit": "weekday" if delay.get("weekday") is not None else delay.get("unit", "minutes")},
                 "text": first.get("text", ""),
                 "other": other.get("text", ""),
+                "file": first.get("file"),
                 "template": template,
                 "chosen": f"{template['name']}|{template['language']}" if template.get("name") else "",
                 "stored": stored,
                 "variables": [(name, given.get(name, "{first_name}")) for name in names],
                 "closed": step.get("closed", "person"),
                 "priority": step.get("priority", 1),
-                "faults": [fault for place, fault in faults if place == number + 1],
+                "faults": [FAULTS.get(fault, fault) for place, fault in faults if place == number + 1],
             }
         )
     return shown

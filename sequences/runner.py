@@ -22,8 +22,11 @@ from uuid_utils.compat import uuid7
 
 from crm import budgets, costs, outbound
 from crm.explanations import NO_ADDRESS
+from crm.media.outgoing import content_of as media_content
+from crm.media.outgoing import kind_by_name
 from crm.models import Contact, Conversation, ConversationStatus, Source
 from crm.outbound import CannotSend, Draft
+from sequences import files
 from sequences.definition import Definition, Step, Variant
 from sequences.models import Enrollment, EnrollmentState, ManualTask, SequenceVersion
 from sequences.schedule import Action, Decision, Facts, Why, decide, due_after, filled
@@ -258,7 +261,15 @@ def _spent(ids: list[UUID]) -> dict[UUID, Decimal]:
 def _send(items: Sequence[Item], now: datetime) -> None:
     """Queue what is to be said; what the rules of sending refuse becomes a task for a person, or ends it."""
     sent = {item.client_id: item for item in items if item.decision.action in (Action.SEND, Action.TEMPLATE)}
-    drafts = [Draft(item.enrollment.conversation, content_of(item), client_id) for client_id, item in sent.items()]
+    kept = files.of(item.version.content for item in sent.values())
+    drafts = []
+    for client_id, item in sent.items():
+        file = item.decision.chosen.file if item.decision.chosen and item.decision.action is Action.SEND else None
+        if file and file.id not in kept:
+            item.decision = Decision(Action.TASK, Why.NO_FILE, chosen=item.decision.chosen)
+            continue
+        carried = files.new_file(kept[file.id]) if file else None
+        drafts.append(Draft(item.enrollment.conversation, content_of(item), client_id, carried))
     for client_id, result in outbound.compose_many(drafts, source=Source.SEQUENCE, now=now).items():
         item = sent[client_id]
         if isinstance(result, CannotSend):
@@ -278,7 +289,12 @@ def content_of(item: Item) -> Outgoing:
     """What the step says to this person."""
     chosen, places = item.decision.chosen or Variant(), places_of(item.enrollment)
     if item.decision.action is Action.SEND or chosen.template is None:
-        return Text(filled(chosen.text, places))
+        said = filled(chosen.text, places)
+        return (
+            media_content(kind_by_name(chosen.file.kind), filename=chosen.file.name, caption=said)
+            if chosen.file
+            else Text(said)
+        )
     values = {name: " ".join(filled(said, places).split()) for name, said in chosen.template.variables.items()}
     return template_content(chosen.template.name, chosen.template.language, values)
 

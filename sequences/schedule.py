@@ -53,6 +53,7 @@ class Why(StrEnum):
     CATCHING_UP = "catching_up"
     NUMBER_DOWN = "number_down"
     NO_ADDRESS = "no_address"
+    NO_FILE = "no_file"
     BY_HAND = "by_hand"
     FINISHED = "finished"
 
@@ -144,7 +145,7 @@ def _done(step: Step, facts: Facts, now: datetime) -> Decision:
     chosen = step.variants[facts.variant % len(step.variants)] if step.variants else Variant()
     if step.is_manual:
         return Decision(Action.TASK, Why.MANUAL_STEP, chosen=chosen)
-    if chosen.text and (not facts.has_window or facts.window.can_send_free_form):
+    if (chosen.text or chosen.file) and (not facts.has_window or facts.window.can_send_free_form):
         return _affordable(facts, "service", Decision(Action.SEND, Why.WINDOW_OPEN, chosen=chosen))
     why = Why.NO_TEMPLATE if facts.has_window else Why.MANUAL_STEP
     if chosen.template and facts.has_window:

@@ -67,7 +67,8 @@ def _said(decision: Decision, conversation: Conversation) -> str:
         return _body(chosen.template, conversation, {
             name: " ".join(filled(said, places).split()) for name, said in chosen.template.variables.items()
         })  # fmt: skip
-    return filled(chosen.text, places)
+    said = filled(chosen.text, places)
+    return f"[{chosen.file.name}] {said}".strip() if chosen.file and decision.action is Action.SEND else said
 
 
 def _body(template: Template, conversation: Conversation, values: dict[str, str]) -> str:

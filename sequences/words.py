@@ -44,6 +44,7 @@ _WHY: dict[str, Any] = {
     Why.CATCHING_UP: gettext_lazy("It was late; what is late is spread over half an hour."),
     Why.NUMBER_DOWN: gettext_lazy("The number cannot send at the moment."),
     Why.NO_ADDRESS: gettext_lazy("There is no phone or WhatsApp id to write to."),
+    Why.NO_FILE: gettext_lazy("The step’s file is not there any more."),
     Why.BY_HAND: gettext_lazy("Somebody here did it."),
     Why.FINISHED: gettext_lazy("Every step is done."),
 }
@@ -56,6 +57,8 @@ FAULTS: dict[str, Any] = {
     "says_nothing": gettext_lazy("Write a text, choose a template, or make it a step for a person."),
     "no_instruction": gettext_lazy("Say what the person is to do."),
     "text_too_long": gettext_lazy("WhatsApp takes at most 4,096 characters."),
+    "caption_too_long": gettext_lazy("Under a file WhatsApp takes at most 1,024 characters."),
+    "audio_text": gettext_lazy("A sound has no text. Take the text out, or send it as another step."),
     "delay": gettext_lazy("The waiting time is a whole number, at most a year."),
 }
 

@@ -42,3 +42,11 @@ def _stop() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", action="store_true", help="tests/faults at its full scale; writes docs/faults.md")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked `nightly` takes too long beside the rest: `make faults` runs it."""
+    if not config.getoption("--faults"):
+        left = [item for item in items if item.get_closest_marker("nightly")]
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=left)

@@ -10,7 +10,8 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from crm import bells, costs, live
-from crm.models import Contact, Conversation, Identity, IdentityKind, Message, Priority, Source
+from crm.media.outgoing import NewFile
+from crm.models import Attachment, Contact, Conversation, Identity, IdentityKind, Message, Priority, Source
 from crm.outbound.composing import CannotSend, Lookups, checked
 from tenants.context import current_tenant_id
 from whatsapp.models import Template as StoredTemplate
@@ -20,11 +21,15 @@ from whatsapp.outgoing import Outgoing, Template
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One message to be; the conversation comes with its contact and number. The `client_id` makes it one message."""
+    """One message to be; the conversation comes with its contact and number. The `client_id` makes it one message.
+
+    `file` belongs to content that is Media; such a message goes once its file has been handed over.
+    """
 
     conversation: Conversation
     content: Outgoing
     client_id: UUID
+    file: NewFile | None = None
 
 
 # What is there already stays as it is: the same draft twice, also by two workers at once, is one message.
@@ -33,11 +38,11 @@ INSERT INTO crm_message (id, tenant_id, conversation_id, number_id, direction, s
     quoted_message_id, sent_at, status, next_attempt_at, error_reason, error_detail, priority, attempt, resent,
     template_category, country, pricing_category, pricing_type, cost_amount, cost_currency)
 SELECT m.id, %s, m.conversation_id, m.number_id, 'outbound', %s, m.type, m.text, m.payload, m.client_id,
-       '', %s, 'queued', statement_timestamp(), '', '', %s, 0, false, m.category,
+       '', %s, 'queued', CASE WHEN NOT m.has_file THEN statement_timestamp() END, '', '', %s, 0, false, m.category,
        m.country, '', '', m.amount, m.currency
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::text[],
-            %s::text[], %s::numeric[], %s::text[])
-     AS m (id, conversation_id, number_id, type, text, payload, client_id, category, country, amount, currency)
+            %s::text[], %s::numeric[], %s::text[], %s::bool[])
+     AS m (id, conversation_id, number_id, type, text, payload, client_id, category, country, amount, currency, has_file)
 ON CONFLICT (conversation_id, client_id) DO NOTHING
 RETURNING id
 """
@@ -90,9 +95,11 @@ def compose_many(
                 [price.country for price in prices],
                 [price.amount for price in prices],
                 [price.currency for price in prices],
+                [draft.file is not None for draft, _, _ in ready],
             ],
         )
         inserted = {row[0] for row in cursor.fetchall()}
+        _attach({id: draft.file for draft, _, id in ready if draft.file and id in inserted}, tenant_id)
         results |= {draft.client_id: id for draft, _, id in ready if id in inserted}
         there = [draft for draft, _, id in ready if id not in inserted]
         if there:
@@ -104,6 +111,24 @@ def compose_many(
             cursor.execute(_MOVE, [conversation_ids, now, [id for id, _ in moved], conversation_ids, now])
     _announce(tenant_id, [draft.conversation for draft, _, id in ready if id in inserted])
     return results
+
+
+def _attach(files: dict[UUID, NewFile], tenant_id: UUID) -> None:
+    """Put what is to be handed over into the queue of files."""
+    if files:
+        Attachment.objects.bulk_create(
+            Attachment(
+                tenant_id=tenant_id,
+                message_id=id,
+                mime_type=file.mime_type,
+                filename=file.filename,
+                stored_as=file.stored_as,
+                size=file.size,
+                is_voice=file.is_voice,
+            )
+            for id, file in files.items()
+        )
+        bells.ring_media()
 
 
 def _announce(tenant_id: UUID, conversations: Iterable[Conversation]) -> None:

@@ -1,5 +1,6 @@
 from sequences.models.broadcasts import Broadcast, BroadcastState, Fate, Recipient
 from sequences.models.enrollments import Enrollment, EnrollmentState, StepRun
+from sequences.models.files import StepFile
 from sequences.models.sequences import Sequence, SequenceVersion, Trigger
 from sequences.models.tasks import ManualTask, TaskState
 
@@ -13,6 +14,7 @@ __all__ = [
     "Recipient",
     "Sequence",
     "SequenceVersion",
+    "StepFile",
     "StepRun",
     "TaskState",
     "Trigger",

@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from sequences.definition import Definition, Incomplete
 from sequences.schedule import filled
-from sequences.words import FAULTS, delay_words
+from sequences.words import delay_words
 from whatsapp.models import Template
 
 register = template.Library()
@@ -35,11 +35,6 @@ def _unit(delay: dict[str, Any]) -> Any:
 @register.filter
 def preview_of(text: str) -> str:
     return filled(text, {"name": "Rosa Quispe", "nombre": "Rosa Quispe", "first_name": "Rosa", "phone": "51900555014"})
-
-
-@register.filter
-def fault_words(fault: str) -> str:
-    return str(FAULTS[fault])
 
 
 @register.filter

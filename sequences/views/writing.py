@@ -64,13 +64,16 @@ def _edit(request: MemberRequest, sequence: Sequence | None) -> HttpResponse:
         definition = sequence.version.definition if sequence and sequence.version else forms.empty()
         return _editor(request, sequence, forms.SequenceForm(instance=sequence), definition)
     form, definition = forms.SequenceForm(request.POST, instance=sequence), forms.read(request.POST)
+    number = form.cleaned_data.get("number") if form.is_valid() else None
+    refused = forms.with_files(definition, request.FILES, tenant_id=request.membership.tenant_id, number=number)
     if order := request.POST.get("do", ""):
-        return _editor(request, sequence, form, forms.arranged(definition, order))
+        return _editor(request, sequence, form, forms.arranged(definition, order), faults=refused)
     faults: list[tuple[int, str]] = []
     try:
         content = Definition.read(definition)
     except Incomplete as incomplete:
         faults = incomplete.faults
+    faults += refused
     if not form.is_valid() or faults:
         return _editor(request, sequence, form, definition, faults=faults, status=422)
     if Sequence.objects.filter(name=form.cleaned_data["name"]).exclude(pk=sequence.pk if sequence else None).exists():
@@ -178,6 +181,7 @@ def bring(request: MemberRequest) -> HttpResponse:
         "trigger": content.get("trigger"),
         "trigger_value": content.get("trigger_value"),
     }
+    forms.name_files(content["definition"])
     return _editor(request, None, forms.SequenceForm(initial=initial), forms.empty() | content["definition"])
 
 

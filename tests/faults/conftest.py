@@ -27,14 +27,6 @@ def scale(pytestconfig: pytest.Config) -> Scale:
     return Scale(is_full=pytestconfig.getoption("--faults"))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked `nightly` takes too long beside the rest: `make faults` runs it."""
-    if not config.getoption("--faults"):
-        left = [item for item in items if item.get_closest_marker("nightly")]
-        items[:] = [item for item in items if item not in left]
-        config.hook.pytest_deselected(items=left)
-
-
 @pytest.fixture(scope="session")
 def _stage() -> Iterator[Stage]:
     with Stage() as stage:

@@ -153,6 +153,7 @@ def test_it_goes_out_as_json_and_comes_in_again(supervisor, ours):
     answer = supervisor.post("/sequences/import/", {"file": file})
     assert answer.status_code == 200
     assert "uno {name}" in answer.content.decode()
+    assert 'action="/sequences/new/"' in answer.content.decode()
     with ours.transaction():
         assert Sequence.objects.count() == 1  # the person saves it
 
