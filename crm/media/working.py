@@ -21,6 +21,7 @@ from crm import bells, explanations, live
 from crm.media import pictures, storing
 from crm.media.pictures import Unreadable
 from crm.models import Attachment, Conversation, FileState, Message, MessageStatus
+from tenants import clock
 from tenants.context import system_transaction, tenant_transaction
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.errors import Reason
@@ -272,7 +273,10 @@ def _go_on(job: Job, result: Result) -> None:
         Attachment.objects.filter(pk=job.attachment.pk).update(uploaded_at=_in(0))
         bells.ring_dispatch(message.tenant_id, message.number_id)
     elif not (result.again and job.attempt < MOST_TRIES):
-        message.status, message.failed_at, message.error_reason = MessageStatus.FAILED, _in(0), result.failure
+        # What a person sees as a moment goes with the demonstration's clock where that is ahead.
+        message.status, message.failed_at, message.error_reason = (
+            MessageStatus.FAILED, Now() + clock.ahead(), result.failure
+        )  # fmt: skip
         message.save(update_fields=["status", "failed_at", "error_reason"])
 
 

@@ -11,7 +11,7 @@ from crm import live
 from crm.inbound import statuses
 from crm.models import MessageStatus
 from crm.outbound import pace
-from tenants import counters
+from tenants import clock, counters
 from tenants.alerts import raise_alert
 from tenants.context import tenant_transaction
 from tenants.crash_points import crash_point
@@ -71,6 +71,7 @@ class Outcome:
         )
 
 
+# What a person sees as a moment goes with the demonstration's clock where that is ahead; waits and leases do not.
 # `attempt` and `status` guard it: a late answer to an old attempt, or one that a webhook has overtaken, changes nothing.
 # Rows are locked by id, as the merge of statuses does; an UPDATE alone would lock in any order.
 _SETTLE = """
@@ -78,8 +79,8 @@ WITH locked AS (SELECT id FROM crm_message WHERE id = ANY(%s) ORDER BY id FOR NO
 UPDATE crm_message m
 SET status = o.status,
     provider_message_id = COALESCE(m.provider_message_id, o.provider_message_id),
-    accepted_at = CASE WHEN o.status = 'accepted' THEN statement_timestamp() ELSE m.accepted_at END,
-    failed_at = CASE WHEN o.status = 'failed' THEN statement_timestamp() ELSE m.failed_at END,
+    accepted_at = CASE WHEN o.status = 'accepted' THEN statement_timestamp() + %s ELSE m.accepted_at END,
+    failed_at = CASE WHEN o.status = 'failed' THEN statement_timestamp() + %s ELSE m.failed_at END,
     unknown_at = CASE WHEN o.status = 'unknown' THEN statement_timestamp() ELSE NULL END,
     next_attempt_at = statement_timestamp() + make_interval(secs => o.wait),
     lease_expires_at = CASE WHEN o.status = 'unknown' THEN m.lease_expires_at ELSE NULL END,
@@ -91,7 +92,7 @@ WHERE m.id = o.id AND m.attempt = o.attempt AND m.status IN ('sending', 'unknown
 RETURNING m.id
 """
 _OPT_OUT = """
-UPDATE crm_contact SET marketing_stopped = true, marketing_preference_at = statement_timestamp()
+UPDATE crm_contact SET marketing_stopped = true, marketing_preference_at = statement_timestamp() + %s
 WHERE NOT marketing_stopped AND id IN (SELECT contact_id FROM crm_conversation WHERE id = ANY(%s))
 """
 _AUDIENCES = "SELECT id, queue_id, assignee_id FROM crm_conversation WHERE id = ANY(%s)"
@@ -102,7 +103,8 @@ def settle(*, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
     if not outcomes:
         return
     with tenant_transaction(tenant_id), connection.cursor() as cursor:
-        cursor.execute(_SETTLE, [[outcome.message_id for outcome in outcomes], *_columns(outcomes)])
+        ahead = clock.ahead()
+        cursor.execute(_SETTLE, [[outcome.message_id for outcome in outcomes], ahead, ahead, *_columns(outcomes)])
         wamids = [outcome.provider_message_id for outcome in outcomes if outcome.provider_message_id]
         # A status may have come before we knew the id it is about.
         statuses.match_parked(cursor, number_id=number.pk, provider_message_ids=wamids)
@@ -133,7 +135,7 @@ def _columns(outcomes: list[Outcome]) -> list[list[Any]]:
 def _act_on_refusals(cursor: Any, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
     opted_out = [outcome.conversation_id for outcome in outcomes if outcome.handling.suppresses_marketing]
     if opted_out:
-        cursor.execute(_OPT_OUT, [opted_out])
+        cursor.execute(_OPT_OUT, [clock.ahead(), opted_out])
     pausing = next((outcome for outcome in outcomes if outcome.handling.pauses_number), None)
     if pausing:
         Number.objects.filter(pk=number.pk, paused_reason="").update(paused_reason=pausing.reason)

@@ -68,12 +68,13 @@ def hurry(company: Company) -> None:
         cursor.execute("UPDATE crm_message SET next_attempt_at = statement_timestamp() WHERE status = 'queued'")
 
 
-def wait_of(company: Company, message: Message) -> float:
-    """Seconds until the next try, by the database's clock."""
+def wait_of(company: Company, message: Message, *, since: datetime | None = None) -> float:
+    """Seconds until the next try from a moment (default: from now), by the database's clock."""
     with company.transaction(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXTRACT(epoch FROM next_attempt_at - statement_timestamp()) FROM crm_message WHERE id = %s",
-            [message.pk],
+            "SELECT EXTRACT(epoch FROM next_attempt_at - COALESCE(%s, statement_timestamp())) FROM crm_message"
+            " WHERE id = %s",
+            [since, message.pk],
         )
         return float(cursor.fetchone()[0])
 

@@ -8,7 +8,7 @@ from crm.models import Contact
 from crm.outbound import pace
 from tenants.context import system_transaction
 from tenants.models import Alert
-from tests.crm.outbound.conftest import change_token, dispatch, hurry, reload, say, talk, wait_of
+from tests.crm.outbound.conftest import change_token, dispatch, hurry, now, reload, say, talk, wait_of
 from whatsapp import errors
 from whatsapp.errors import Reason
 from whatsapp.models import Number
@@ -36,11 +36,14 @@ def test_a_refusal_that_passes_is_tried_again_later(ours, rosa, simulator, texts
     simulator.faults(error_code=code, error_next=1)
     message = say(ours, rosa, "hola")
 
+    before = now()
     dispatch(ours)
+    after = now()
 
     stored = reload(ours, message)
     assert (stored.status, stored.error_reason, stored.error_code) == ("queued", reason, code)
-    assert least - 1 < wait_of(ours, message) <= most
+    assert least <= wait_of(ours, message, since=before)
+    assert wait_of(ours, message, since=after) <= most
 
     pace.hold(ours.number.pk, seconds=0)  # for 130429 the whole number waits
     hurry(ours)
