@@ -177,6 +177,7 @@ CELERY_BEAT_SCHEDULE = {
     "run-sequences": {"task": "sequences.tasks.run", "schedule": 5.0, "options": {"expires": 15}},
     "broadcast": {"task": "sequences.tasks.broadcast", "schedule": 1.0, "options": {"expires": 2}},
     "enroll": {"task": "sequences.tasks.enroll", "schedule": 60.0, "options": {"expires": 60}},
+    "enroll-many": {"task": "sequences.tasks.enroll_many", "schedule": 2.0, "options": {"expires": 5}},
     "take-failed-steps": {"task": "sequences.tasks.take_failed", "schedule": 15.0, "options": {"expires": 15}},
     "find-done-tasks": {"task": "sequences.tasks.find_done", "schedule": 30.0, "options": {"expires": 30}},
     "index-messages": {"task": "crm.bells.index", "schedule": 5.0, "options": {"expires": 5}},

@@ -46,6 +46,20 @@ class SequenceForm(forms.ModelForm):
         return cleaned
 
 
+class CrowdForm(forms.Form):
+    """Whom a sequence begins with at once: a label, how lately they wrote, or phones."""
+
+    label = forms.CharField(max_length=60, required=False)
+    days = forms.IntegerField(min_value=1, max_value=3650, required=False)
+    written = forms.CharField(max_length=2_000_000, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and not any(cleaned.get(name) for name in ("label", "days", "written")):
+            raise forms.ValidationError(_("Say with whom: a label, how lately they wrote, or phones."))
+        return cleaned
+
+
 def read(data: QueryDict) -> dict[str, Any]:
     """The definition, as JSON, that stands in the editor's form: complete or not."""
     return {

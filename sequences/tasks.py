@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.db import connection
 
-from sequences import broadcasting, enrolling, handwork, runner
+from sequences import broadcasting, crowds, enrolling, handwork, runner
 from sequences.models import ManualTask, Sequence, TaskState, Trigger
 from tenants import clock
 from tenants.context import system_transaction, tenant_transaction
@@ -27,6 +27,12 @@ def enroll() -> int:
         with tenant_transaction(tenant_id):
             begun += enrolling.enroll_by_trigger(now)
     return begun
+
+
+@shared_task(name="sequences.tasks.enroll_many", ignore_result=True)
+def enroll_many() -> int:
+    """Go on beginning sequences with crowds."""
+    return crowds.run(clock.now())
 
 
 _FAILED = """

@@ -103,8 +103,8 @@ def settle(*, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
     if not outcomes:
         return
     with tenant_transaction(tenant_id), connection.cursor() as cursor:
-        ahead = clock.ahead()
-        cursor.execute(_SETTLE, [[outcome.message_id for outcome in outcomes], ahead, ahead, *_columns(outcomes)])
+        facts: list[Any] = [clock.ahead(), clock.ahead(), *_columns(outcomes)]
+        cursor.execute(_SETTLE, [[outcome.message_id for outcome in outcomes], *facts])
         wamids = [outcome.provider_message_id for outcome in outcomes if outcome.provider_message_id]
         # A status may have come before we knew the id it is about.
         statuses.match_parked(cursor, number_id=number.pk, provider_message_ids=wamids)
@@ -135,7 +135,7 @@ def _columns(outcomes: list[Outcome]) -> list[list[Any]]:
 def _act_on_refusals(cursor: Any, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
     opted_out = [outcome.conversation_id for outcome in outcomes if outcome.handling.suppresses_marketing]
     if opted_out:
-        cursor.execute(_OPT_OUT, [clock.ahead(), opted_out])
+        cursor.execute(_OPT_OUT, (clock.ahead(), opted_out))
     pausing = next((outcome for outcome in outcomes if outcome.handling.pauses_number), None)
     if pausing:
         Number.objects.filter(pk=number.pk, paused_reason="").update(paused_reason=pausing.reason)

@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from crm.models import Contact, Conversation
+from crm.models import Conversation
 from crm.views.access import conversation_or_404, member_required
 from crm.views.telling import told
-from sequences import enrolling
-from sequences.models import Enrollment, EnrollmentState, ManualTask, Sequence, StepRun
+from sequences import crowds, enrolling
+from sequences.forms import CrowdForm
+from sequences.models import BulkEnrollment, Enrollment, EnrollmentState, ManualTask, Sequence, StepRun
 from sequences.views.access import writer_required
 from sequences.views.writing import outline
 from sequences.words import action_words, facts_words, why_words
@@ -23,7 +24,6 @@ from tenants import clock
 from tenants.requests import MemberRequest
 
 PAGE = 50
-MOST_AT_ONCE = 5000
 
 
 @member_required
@@ -40,6 +40,7 @@ def enrollments(request: MemberRequest, sequence_id: UUID) -> HttpResponse:
         each.why = why_words(each.reason)  # type: ignore[attr-defined]
     context = {
         "sequence": sequence,
+        "crowd": BulkEnrollment.objects.filter(sequence=sequence).order_by("-created_at").first(),
         "page": page,
         "state": state,
         "states": EnrollmentState.choices,
@@ -104,26 +105,15 @@ def begin(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 def begin_many(request: MemberRequest, sequence_id: UUID) -> HttpResponse:
     """Begin with the people of a label, or with those whose phones are listed; who is in it already stays."""
     sequence = get_object_or_404(Sequence.objects.select_related("version"), pk=sequence_id)
-    label, phones = request.POST.get("label", "").strip(), request.POST.get("phones", "")
-    wanted = {"".join(filter(str.isdigit, line)) for line in phones.replace(",", "\n").splitlines()} - {""}
-    people = Contact.objects.none()
-    if label:
-        people = Contact.objects.filter(labels__contains=[label])
-    elif wanted:
-        people = Contact.objects.filter(phone__in=wanted)
-    found = Conversation.objects.filter(contact__in=people).select_related("contact").order_by("pk")
-    if sequence.number_id:
-        found = found.filter(number_id=sequence.number_id)
+    form = CrowdForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, str(next(iter(form.errors.values()))[0]))
+        return redirect("sequence-enrollments", sequence.pk)
     try:
-        begun = enrolling.enroll(sequence, list(found[:MOST_AT_ONCE]), now=clock.now(), started_by=request.membership)
+        crowds.ask(sequence, now=clock.now(), by=request.membership, **form.cleaned_data)
     except enrolling.CannotEnroll:
         messages.error(request, _("Write its first step, then begin it with somebody."))
         return redirect("sequence", sequence.pk)
-    if begun:
-        sentence = ngettext("It has begun with %(count)d person.", "It has begun with %(count)d people.", begun)
-        messages.success(request, sentence % {"count": begun})
-    else:
-        messages.warning(request, _("Nobody new was found. Give a label, or phones of people who have written."))
     return redirect("sequence-enrollments", sequence.pk)
 
 

@@ -94,8 +94,11 @@ def bring_and_begin(page: Page, name: str, content: dict, phones: list[str]) -> 
     page.locator("button[name=active][value='1']").click()
     page.locator(".page__head a[href$='/enrollments/']").click()
     page.locator("details.card > summary").click()
-    page.fill("[name=phones]", "\n".join(phones))
+    page.fill("[name=written]", "\n".join(phones))
     page.locator("form[action$='/begin/'] button[type=submit]").click()
+    expect(page.locator("#crowd")).to_contain_text(str(len(phones)))
+    expect(page.locator("#crowd progress")).to_have_count(0)
+    page.reload()
     expect(page.locator("tbody tr")).to_have_count(len(phones))
 
 
@@ -186,7 +189,7 @@ def test_each_ends_as_it_must_and_says_why(running, person, clock, days):
 def test_a_used_up_budget_leaves_it_to_a_person(running, person, clock, days):
     owner = person("owner@otra.test")
     owner.goto("/admin/crm/budget/")
-    owner.locator("#result_list a, .result-list a, table a").first.click()
+    owner.locator("a[href*='/change/']").first.click()
     owner.fill("[name=monthly_limit]", "0.01")
     owner.locator("[name=_save]").click()
     about = {"phone_number_id": COUNTER, "from": "5511987002020", "name": "Bia Budget"}

@@ -211,23 +211,6 @@ def test_the_story_says_what_was_decided_and_from_which_facts(ours, begin):
         assert words in page
 
 
-def test_people_of_a_label_or_a_list_of_phones_begin_at_once(supervisor, ours):
-    with ours.transaction():
-        sequence = build(ours, step("uno"))
-        people = [conversation(ours, f"Cliente {n}") for n in range(4)]
-        for talk in people[:2]:
-            talk.contact.labels = ["vip"]
-            talk.contact.save()
-    supervisor.post(f"/sequences/{sequence.pk}/begin/", {"label": "vip"})
-    phones = "\n".join(f"+{talk.contact.phone}" for talk in people[1:3])
-    answer = supervisor.post(f"/sequences/{sequence.pk}/begin/", {"phones": phones}, follow=True)
-    assert "It has begun with 1 person." in answer.content.decode()
-    with ours.transaction():
-        assert Enrollment.objects.count() == 3
-    answer = supervisor.get(f"/sequences/{sequence.pk}/enrollments/?state=active")
-    assert len(answer.context["page"].object_list) == 3
-
-
 def test_a_list_of_many_costs_no_more_queries(supervisor, ours, django_assert_max_num_queries):
     with ours.transaction():
         sequence = build(ours, step("uno"))
