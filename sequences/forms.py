@@ -10,13 +10,15 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from crm.media import RefusedFile
-from sequences import files
+from sequences import audience, files
+from sequences.audience import NotAList
 from sequences.definition import Definition, Step
 from sequences.models import Sequence, Trigger
-from sequences.words import FAULTS
+from sequences.words import FAULTS, list_fault_words
 from whatsapp.models import Number
 from whatsapp.models import Template as StoredTemplate
 
+LARGEST_LIST = 8 * 1024 * 1024
 WITH_VALUE = (Trigger.LABEL, Trigger.NO_REPLY, Trigger.AD, Trigger.BUTTON)
 
 
@@ -47,14 +49,24 @@ class SequenceForm(forms.ModelForm):
 
 
 class CrowdForm(forms.Form):
-    """Whom a sequence begins with at once: a label, how lately they wrote, or phones."""
+    """Whom a sequence begins with at once: a label, how lately they wrote, or phones, also those of a CSV file."""
 
     label = forms.CharField(max_length=60, required=False)
     days = forms.IntegerField(min_value=1, max_value=3650, required=False)
     written = forms.CharField(max_length=2_000_000, required=False)
+    file = forms.FileField(required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        file = cleaned.pop("file", None)
+        if file and file.size > LARGEST_LIST:
+            raise forms.ValidationError(_("The file is larger than 8 MB. Send it in parts."))
+        if file:
+            try:
+                phones = "\n".join(row[1] for row in audience.read(file.read()).rows)
+            except NotAList as refusal:
+                raise forms.ValidationError(list_fault_words(refusal.reason)) from None
+            cleaned["written"] = f"{cleaned.get('written', '')}\n{phones}".strip()
         if not self.errors and not any(cleaned.get(name) for name in ("label", "days", "written")):
             raise forms.ValidationError(_("Say with whom: a label, how lately they wrote, or phones."))
         return cleaned

@@ -105,7 +105,7 @@ def begin(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 def begin_many(request: MemberRequest, sequence_id: UUID) -> HttpResponse:
     """Begin with the people of a label, or with those whose phones are listed; who is in it already stays."""
     sequence = get_object_or_404(Sequence.objects.select_related("version"), pk=sequence_id)
-    form = CrowdForm(request.POST)
+    form = CrowdForm(request.POST, request.FILES)
     if not form.is_valid():
         messages.error(request, str(next(iter(form.errors.values()))[0]))
         return redirect("sequence-enrollments", sequence.pk)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from crm import contacts
 from crm.models import Identity, IdentityKind
@@ -63,6 +64,21 @@ def test_people_of_a_label_then_of_a_list_begin_once_each(supervisor, ours, peop
     assert begun(ours) == {talk.pk for talk in people[:3]}
     assert (last(ours).begun, last(ours).total) == (1, 3)
     assert "1 person began." in supervisor.get(f"/sequences/{sequence.pk}/enrollments/").content.decode()
+
+
+def test_the_phones_of_a_file_begin(supervisor, ours, people, monkeypatch):
+    monkeypatch.setattr("tenants.clock.now", lambda: NOON)
+    with ours.transaction():
+        sequence = build(ours, step("uno"))
+    rows = "nombre;celular\n" + "".join(f"{talk.contact.name};+{talk.contact.phone}\n" for talk in people[:3])
+    file = SimpleUploadedFile("lista.csv", rows.encode(), "text/csv")
+    supervisor.post(f"/sequences/{sequence.pk}/begin/", {"file": file})
+    crowds.run(NOON)
+    assert begun(ours) == {talk.pk for talk in people[:3]}
+
+    file = SimpleUploadedFile("lista.csv", b"nombre\nRosa\n", "text/csv")
+    answer = supervisor.post(f"/sequences/{sequence.pk}/begin/", {"file": file}, follow=True)
+    assert "one of them “phone”" in answer.content.decode()
 
 
 def test_page_after_page_and_again_after_a_crash(ours, people, monkeypatch):
