@@ -26,6 +26,7 @@ from tenants.context import system_transaction
 from tenants.crash_points import crash_point
 from tenants.encryption import NO_TENANT, seal
 from whatsapp.models import Endpoint, WebhookEvent
+from whatsapp.strangers import Strangers
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,7 @@ class Intake:
     def __init__(self, *, ring: Callable[[], None]) -> None:
         self._writer = Writer(ring)
         self._endpoints: dict[str, tuple[float, Secrets | None]] = {}
+        self._strangers = Strangers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -157,13 +159,18 @@ class Intake:
             await _answer(send, 405, headers=[(b"allow", b"GET, POST")])
 
     async def _take(self, scope: Scope, receive: Receive, send: Send, secrets: Secrets, key: str) -> None:
-        headers = dict(scope["headers"])
+        headers, caller = dict(scope["headers"]), (scope.get("client") or ("", 0))[0]
+        if self._strangers.is_refused(caller):
+            await _refuse(send, 429, "forging", headers=_LATER)  # nothing is read of it
+            return
         body = await _body(headers, receive)
         if isinstance(body, int):
             await _refuse(send, body, {413: "too_large", 408: "too_slow", 400: "broken_off"}[body])
         elif not _is_signed(secrets.app_secret, headers.get(b"x-hub-signature-256", b""), body):
+            self._strangers.saw(caller, genuine=False)
             await _refuse(send, 401, "signature")
         elif await self._writer.store(secrets.provider, key, body):
+            self._strangers.saw(caller, genuine=True)
             await _answer(send, 200)
         else:
             await _refuse(send, 503, "database", headers=_LATER)

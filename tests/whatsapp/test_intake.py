@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from tenants.context import system_transaction
 from tests.cast import Company, found_company
 from tests.whatsapp.doors import ADDRESS, BODY, RIGHT, SECRET, client_of, close, post, rows, signature
-from whatsapp import intake
+from whatsapp import intake, strangers
 from whatsapp.intake import Intake
 from whatsapp.models import Endpoint, WebhookEvent
 
@@ -154,6 +154,32 @@ async def test_a_bad_signature_is_401_empty_and_writes_nothing(door, rung, caplo
     assert await rows() == []
     assert rung == []
     assert RIGHT[7:] not in caplog.text
+
+
+async def test_who_forges_on_and_on_is_not_even_read_until_a_minute_is_over(door, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(strangers, "monotonic", lambda: now)
+    bad = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
+    found = [
+        (await door.post(ADDRESS, content=BODY, headers=bad)).status_code for _ in range(strangers.MOST_FORGED + 2)
+    ]
+    assert found == [401] * strangers.MOST_FORGED + [429, 429]
+    answer = await door.post(ADDRESS, content=BODY, headers=bad)
+    assert (answer.content, answer.headers["Retry-After"]) == (b"", "5")
+    now += 61
+    assert (await post(door, BODY)).status_code == 200
+    assert len(await rows()) == 1
+
+
+async def test_an_address_that_genuine_deliveries_come_from_is_never_refused(door):
+    assert (await post(door, BODY)).status_code == 200
+    bad = {"X-Hub-Signature-256": "sha256=" + "0" * 64}
+    found = {
+        (await door.post(ADDRESS, content=BODY, headers=bad)).status_code for _ in range(strangers.MOST_FORGED + 5)
+    }
+    assert found == {401}
+    assert (await post(door, BODY)).status_code == 200
+    assert len(await rows()) == 2
 
 
 async def test_a_signature_in_the_old_header_does_not_count(door):
