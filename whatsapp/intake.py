@@ -115,7 +115,7 @@ class Writer:
                 async with asyncio.timeout(COMMIT_TIMEOUT):
                     connection = await self._connected()
                     crash_point("intake.before-commit")
-                    await connection.execute(_INSERT, columns, prepare=True)
+                    await connection.execute(_INSERT, columns)
                     crash_point("intake.after-commit")
                 return True
             except (psycopg.Error, OSError, TimeoutError) as error:
@@ -125,7 +125,10 @@ class Writer:
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(**_parameters(), autocommit=True)
+            # Nothing is prepared: behind a transaction pooler the next statement meets another connection.
+            self._connection = await psycopg.AsyncConnection.connect(
+                **_parameters(), autocommit=True, prepare_threshold=None
+            )
         return self._connection
 
     async def _disconnect(self) -> None:

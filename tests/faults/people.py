@@ -203,3 +203,82 @@ def order(*, tenant: str, broadcast: str, do: str) -> bool:
     with tenant_transaction(UUID(tenant)):
         found = Broadcast.objects.get(pk=broadcast)
         return broadcasting.pause(found) if do == "pause" else broadcasting.resume(found, now=datetime.now(UTC))
+
+
+def say_much(*, tenant: str, count: int) -> int:
+    """So many sealed messages in one conversation, each with words of its own."""
+    from crm.models import Message
+    from tenants.context import tenant_transaction
+    from tests.crm.views.talk import NOON, conversation
+
+    company = _company(tenant)
+    with tenant_transaction(UUID(tenant)):
+        told = conversation(company, now=NOON)
+        for first in range(0, count, 5_000):
+            Message.objects.bulk_create(
+                Message(
+                    tenant_id=tenant, conversation=told, number_id=told.number_id, direction="inbound", type="text",
+                    source="customer", status="received", text=f"palabra {place}", payload={"body": f"palabra {place}"},
+                    sent_at=NOON, provider_message_id=f"wamid.much.{place}",
+                )
+                for place in range(first, min(first + 5_000, count))
+            )  # fmt: skip
+    return count
+
+
+def rotate(*, key: int) -> str:
+    """Seal everything again with this master key; the others stay configured."""
+    import io
+
+    from django.core.management import call_command
+
+    _with_key(key)
+    said = io.StringIO()
+    call_command("rotate_keys", stdout=said)
+    return said.getvalue()
+
+
+def read_on(*, tenant: str, key: int, stop_file: str) -> dict[str, int]:
+    """Read messages at random until the file is there: how many could be read, and how many could not."""
+    import random
+    from pathlib import Path
+
+    from crm.models import Message
+    from tenants.context import tenant_transaction
+    from tenants.encryption import CannotOpen
+
+    _with_key(key)
+    read = failed = 0
+    with tenant_transaction(UUID(tenant)):
+        ids = list(Message.objects.values_list("pk", flat=True))
+    while not Path(stop_file).exists():
+        with tenant_transaction(UUID(tenant)):
+            try:
+                for message in Message.objects.filter(pk__in=random.sample(ids, min(200, len(ids)))):
+                    is_whole = message.payload == {"body": message.text} and message.text.startswith("palabra ")
+                    read, failed = read + is_whole, failed + (not is_whole)
+            except CannotOpen:
+                failed += 1
+    Path(stop_file).write_text(f"{read} {failed}")
+    return {"read": read, "failed": failed}
+
+
+def _with_key(key: int) -> None:
+    from django.conf import settings
+
+    settings.ENCRYPTION_KEYS = {key: bytes([key % 256]) * 32, **settings.ENCRYPTION_KEYS}
+
+
+def _company(tenant: str) -> Any:
+    from types import SimpleNamespace
+
+    from tenants.context import tenant_transaction
+    from tenants.models import Queue, Tenant
+    from whatsapp.models import Number
+
+    with tenant_transaction(UUID(tenant)):
+        return SimpleNamespace(
+            tenant=Tenant.objects.get(pk=tenant),
+            sales=Queue.objects.filter(is_triage=False).first(),
+            number=Number.objects.get(),
+        )
