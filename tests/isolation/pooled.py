@@ -4,6 +4,7 @@ Prints what each transaction saw that was not its own company's.
 """
 
 import json
+import os
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from uuid import UUID
 
 import django
 
-THREADS, ROUNDS = 8, 60
+THREADS, ROUNDS = 8, int(os.environ.get("POOLED_ROUNDS", "60"))
 
 
 def main(*tenants: str, careless: bool) -> None:

@@ -92,11 +92,12 @@ def tenants(committed: None) -> list[str]:
     return found
 
 
-def work(address: str, how: str, tenants: list[str]) -> dict:
+def work(address: str, how: str, tenants: list[str], *, rounds: int = 60) -> dict:
     result = subprocess.run(
         [sys.executable, "-m", "tests.isolation.pooled", how, *tenants], cwd=ROOT, capture_output=True, text=True,
-        env={**os.environ, "DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "crm.settings", "DATABASE_POOL_SIZE": "8"},
-        timeout=120, check=False,
+        env={**os.environ, "DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "crm.settings", "DATABASE_POOL_SIZE": "8",
+             "POOLED_ROUNDS": str(rounds)},
+        timeout=1800, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-3000:]
     return json.loads(result.stdout)
@@ -106,6 +107,13 @@ def test_two_companies_share_two_connections_and_see_nothing_of_each_other(poole
     found = work(pooler, "as-it-is", tenants)
     assert (found["leaks"], found["count"]) == ([], 0)
     assert found["rounds"] > 400
+
+
+@pytest.mark.nightly
+def test_a_hundred_thousand_transactions_see_nothing_of_each_other(pooler: str, tenants: list[str]):
+    found = work(pooler, "as-it-is", tenants, rounds=12_500)
+    print(found)
+    assert (found["leaks"], found["rounds"]) == ([], 100_000)
 
 
 async def test_the_intake_commits_through_it_too(pooler: str, committed: None, monkeypatch: pytest.MonkeyPatch):
