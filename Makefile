@@ -22,7 +22,8 @@ bench: .venv/test.stamp
 	$(BIN)/python -m tests.bench
 
 faults: .venv/test.stamp
-	$(BIN)/python -m pytest tests/faults tests/journeys/test_endings.py --faults
+	$(BIN)/python -m pytest tests/faults --faults
+	$(BIN)/python -m pytest tests/isolation tests/journeys -m nightly --faults
 
 blocks: .venv/test.stamp
 	$(BIN)/python -m tests.evaluation.blocks

@@ -217,7 +217,7 @@ def say_much(*, tenant: str, count: int) -> int:
         for first in range(0, count, 5_000):
             Message.objects.bulk_create(
                 Message(
-                    tenant_id=tenant, conversation=told, number_id=told.number_id, direction="inbound", type="text",
+                    tenant_id=UUID(tenant), conversation=told, number_id=told.number_id, direction="inbound", type="text",
                     source="customer", status="received", text=f"palabra {place}", payload={"body": f"palabra {place}"},
                     sent_at=NOON, provider_message_id=f"wamid.much.{place}",
                 )

@@ -197,8 +197,8 @@ def test_a_used_up_budget_leaves_it_to_a_person(running, person, clock, days):
     owner.goto("/inbox/?mode=all")
     expect(owner.locator(".conv", has_text="Bia Budget")).to_be_visible()
     bring_and_begin(owner, "Ventana abierta", SEQUENCES["Ventana abierta"], [about["from"]])
-    days(1.5)
+    days(2.5)  # the first step costs less than a cent, the second does not fit any more
     stopped = story(owner, "Ventana abierta", "Bia Budget")
     expect(stopped.locator(".page__head .badge")).to_contain_text("espera uma pessoa")
     expect(stopped.locator(".timeline")).to_contain_text("O orçamento deste mês não cobre.")
-    assert running.ledger(to=about["from"]) == []
+    assert len(running.ledger(to=about["from"])) == 1
