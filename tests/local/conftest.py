@@ -1,5 +1,6 @@
 """Other checkouts, other processes: what is tested here must work before Django does, so nothing of it is imported."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -51,7 +52,8 @@ def checkout(tmp_path):
     (folder / "Procfile").write_text(PROCFILE)
     yield folder
     for process in living(folder):
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended with the one before it
+            process.kill()
 
 
 @pytest.fixture
