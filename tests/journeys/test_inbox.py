@@ -203,3 +203,24 @@ def test_a_telephone_shows_one_column_at_a_time(person, customer):
 
     page.locator(".thread__back").click()
     expect(row(page, "Móvil Angosto")).to_be_visible()
+
+
+def test_labels_are_put_on_and_taken_off_without_leaving_the_keyboard(running, person):
+    running.customer_writes(
+        phone_number_id="100000000000001", **{"from": "51987001061"}, name="Lola Label", text="hola"
+    )
+    ana = person("ana@demo.test")
+    ana.goto("/inbox/?mode=all")
+    ana.locator(".conv", has_text="Lola Label").click()
+    field = ana.locator("#panel input[name=add]")
+    field.click()
+    expect(ana.locator("#labels option[value=mayorista]")).to_have_count(1)
+    for word in ("mayorista", "por cobrar"):
+        field.fill(word)
+        field.press("Enter")
+        expect(ana.locator("#panel .label", has_text=word)).to_be_visible()
+        expect(field).to_be_focused()
+        expect(field).to_have_value("")
+    ana.locator("#panel .label", has_text="por cobrar").locator("button").click()
+    expect(ana.locator("#panel .label", has_text="por cobrar")).to_have_count(0)
+    expect(ana.locator("#panel .label", has_text="mayorista")).to_be_visible()
