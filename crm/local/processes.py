@@ -9,8 +9,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -59,6 +59,24 @@ def owned_by_server_user(folder: Path) -> None:
                 os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
     elif folder.stat().st_uid != os.geteuid():
         raise CannotStart(f"{folder} belongs to another user (made by a run as root?). Run as that user, or remove it.")
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Whoever asks us to end meanwhile is heard afterwards: a process that is being started is known before it is stopped.
+
+    For the main thread.
+    """
+    heard: list[int] = []
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, lambda number, _frame: heard.append(number)) for each in asked}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in heard:
+            signal.raise_signal(number)
 
 
 def working_in(folder: Path, *, name: str) -> list[psutil.Process]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from crm.local.processes import CannotStart, free_port, is_free, last_lines, stop, working_in
+from crm.local.processes import CannotStart, free_port, is_free, last_lines, stop, uninterrupted, working_in
 
 LOG_LIMIT_BYTES = 10_000_000
 # Recovery after a crash in the middle of a long import takes longer than any ordinary start.
@@ -57,7 +57,7 @@ class Server(ABC):
         stop(working_in(self.folder, name=self.program), by=self.stop_signal)
         if not (self.port and is_free(self.port)):
             self._port_file.write_text(str(free_port()))
-        with open(self.log, "ab" if self._log_is_small() else "wb") as log:
+        with uninterrupted(), open(self.log, "ab" if self._log_is_small() else "wb") as log:
             self.process = subprocess.Popen(
                 self._command(),
                 stdin=subprocess.DEVNULL,

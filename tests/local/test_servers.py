@@ -2,6 +2,7 @@ import os
 import signal
 import socket
 import stat
+import time
 
 import psycopg
 import pytest
@@ -9,8 +10,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from crm.local import CannotStart, Servers
+from crm.local import CannotStart, Servers, server
 from crm.local.processes import wait_for_end
+from crm.local.redis import Redis
 from tests.local.conftest import living
 
 
@@ -31,6 +33,31 @@ def test_a_stop_leaves_no_process(data_dir, checkout):
     with Servers(data_dir=data_dir, durable=False):
         assert living(checkout)
 
+    assert living(checkout) == []
+
+
+def test_one_that_is_asked_to_end_while_it_starts_a_server_knows_the_server(data_dir, checkout, monkeypatch):
+    """Between the start of a process and the moment that we know it, nothing may get in between."""
+    start, before = server.subprocess.Popen, signal.getsignal(signal.SIGTERM)
+
+    def asked_meanwhile(*arguments, **options):
+        process = start(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.05)
+        return process
+
+    def end(*_):
+        raise SystemExit
+
+    monkeypatch.setattr(server.subprocess, "Popen", asked_meanwhile)
+    redis_server = Redis(data_dir=data_dir)
+    signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(SystemExit):
+            redis_server.start()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    redis_server.stop()
     assert living(checkout) == []
 
 
