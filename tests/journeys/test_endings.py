@@ -190,15 +190,15 @@ def test_a_used_up_budget_leaves_it_to_a_person(running, person, clock, days):
     owner = person("owner@otra.test")
     owner.goto("/admin/crm/budget/")
     owner.locator("a[href*='/change/']").first.click()
-    owner.fill("[name=monthly_limit]", "0.01")
+    owner.fill("[name=monthly_limit]", "0")
     owner.locator("[name=_save]").click()
     about = {"phone_number_id": COUNTER, "from": "5511987002020", "name": "Bia Budget"}
     running.customer_writes(**about, text="quanto custa?")
     owner.goto("/inbox/?mode=all")
     expect(owner.locator(".conv", has_text="Bia Budget")).to_be_visible()
     bring_and_begin(owner, "Ventana abierta", SEQUENCES["Ventana abierta"], [about["from"]])
-    days(2.5)  # the first step costs less than a cent, the second does not fit any more
+    days(1.5)
     stopped = story(owner, "Ventana abierta", "Bia Budget")
-    expect(stopped.locator(".page__head .badge")).to_contain_text("espera uma pessoa")
-    expect(stopped.locator(".timeline")).to_contain_text("O orçamento deste mês não cobre.")
-    assert len(running.ledger(to=about["from"])) == 1
+    expect(stopped.locator(".page__head .badge")).to_contain_text("espera a una persona")
+    expect(stopped.locator(".timeline")).to_contain_text("El presupuesto de este mes no alcanza.")
+    assert running.ledger(to=about["from"]) == []
