@@ -54,8 +54,7 @@ def enroll(
     if version is None:
         raise CannotEnroll
     tenant = Tenant.objects.get(pk=sequence.tenant_id)
-    before = Enrollment.objects.filter(sequence=sequence).count() if conversations else 0
-    Enrollment.objects.bulk_create(
+    wanted = Enrollment.objects.bulk_create(
         [
             Enrollment(
                 tenant_id=sequence.tenant_id,
@@ -77,7 +76,8 @@ def enroll(
         ignore_conflicts=True,
         batch_size=PAGE,
     )
-    return Enrollment.objects.filter(sequence=sequence).count() - before if conversations else 0
+    # Of those that were there already nothing was written; ours are known by their ids.
+    return Enrollment.objects.filter(pk__in=[each.pk for each in wanted]).count() if wanted else 0
 
 
 def enroll_by_trigger(

@@ -1,25 +1,13 @@
 """Labels of a contact, put on and taken off beside the conversation."""
 
-import pytest
 from django.utils import timezone
 
 from crm import contacts
 from crm.models import Contact
 from tests.crm.views.talk import conversation
+from tests.crm.views.test_handling import FRAGMENT, ana, rosa
 
-FRAGMENT = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def rosa(ours):
-    with ours.transaction():
-        return conversation(ours, "Rosa Quispe", now=timezone.now())
-
-
-@pytest.fixture
-def ana(client, ours):
-    client.force_login(ours.ana.user)
-    return client
+__all__ = ["ana", "rosa"]
 
 
 def labels(company, talk) -> list[str]:
