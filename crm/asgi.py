@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core import checks
 
 from crm.bells import ring_drain
+from crm.garbage import keep_what_is_loaded
 from crm.stream import stream
 from whatsapp.intake import Intake
 
@@ -48,3 +49,5 @@ def _refuse_to_serve_without_the_fence() -> None:
 
 if settings.DATABASES:
     _refuse_to_serve_without_the_fence()
+
+keep_what_is_loaded()

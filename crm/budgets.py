@@ -68,9 +68,13 @@ def spent(tenant: Tenant, since: datetime) -> Decimal:
         return cursor.fetchone()[0]
 
 
-def standing(tenant: Tenant, now: datetime) -> Standing | None:
-    """The company's budget this month; None where it has none."""
-    budget = Budget.objects.filter(tenant_id=tenant.pk).first()
+def standing(tenant: Tenant, now: datetime, *, hold: bool = False) -> Standing | None:
+    """The company's budget this month; None where it has none.
+
+    With `hold`, whoever else asks to hold it waits until this transaction has ended, and then sees what it spent.
+    """
+    budgets = Budget.objects.select_for_update(no_key=True) if hold else Budget.objects
+    budget = budgets.filter(tenant_id=tenant.pk).first()
     if budget is None:
         return None
     return Standing(
@@ -82,9 +86,9 @@ def standing(tenant: Tenant, now: datetime) -> Standing | None:
     )
 
 
-def left_for_automatic(tenant: Tenant, now: datetime) -> Decimal | None:
-    """What sequences and campaigns may still spend this month; None: no limit."""
-    found = standing(tenant, now)
+def left_for_automatic(tenant: Tenant, now: datetime, *, hold: bool = False) -> Decimal | None:
+    """What sequences and campaigns may still spend this month; None: no limit. `hold` as for `standing`."""
+    found = standing(tenant, now, hold=hold)
     return found.left if found and found.stops_automatic else None
 
 

@@ -43,6 +43,13 @@ app.autodiscover_tasks(["crm"], related_name="bells")
 
 
 @signals.worker_ready.connect
+def _settle(**kwargs: Any) -> None:
+    from crm.garbage import keep_what_is_loaded
+
+    keep_what_is_loaded()
+
+
+@signals.worker_ready.connect
 def _beat_the_heart(**kwargs: Any) -> None:
     """Show `/readyz` that a worker is alive, whatever its tasks are busy with."""
     from tenants import counters

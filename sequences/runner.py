@@ -9,11 +9,14 @@ import json
 import logging
 import time
 import zlib
+from collections import deque
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -42,30 +45,30 @@ from whatsapp.pricing import category_of
 log = logging.getLogger(__name__)
 
 PAGE = 500
+AT_ONCE = 3
 TRIAL_PACE = timedelta(minutes=1)
 """How long a trial waits between steps, whatever the sequence says."""
-# What a decision needs of an enrollment, its conversation and its person.
-_ENROLLMENT = ("tenant_id", "version_id", "conversation_id", "position", "due_at", "since", "was_spread", "variant",
-               "is_trial")  # fmt: skip
-_TALK = tuple(
-    f"conversation__{name}"
-    for name in (
-        "tenant_id", "contact_id", "number_id", "queue_id", "assignee_id", "status", "last_inbound_at",
-        "window_expires_at", "free_entry_expires_at", "suspicion",
-    )
-)  # fmt: skip
-_PERSON = tuple(
-    f"conversation__contact__{name}"
-    for name in (
-        "tenant_id", "name", "profile_name", "phone", "labels", "attributes", "timezone", "marketing_stopped"
-    )
+# What a decision needs of a conversation and its person.
+_NEEDED = (
+    "tenant_id", "contact_id", "number_id", "queue_id", "assignee_id", "status", "last_inbound_at",
+    "window_expires_at", "free_entry_expires_at", "suspicion",
+    *(
+        f"contact__{name}"
+        for name in (
+            "tenant_id", "name", "profile_name", "phone", "labels", "attributes", "timezone", "marketing_stopped"
+        )
+    ),
 )  # fmt: skip
 _TEXT: Any = ManualTask._meta.get_field("text")
 LONGEST_RUN_SECONDS = 50.0
 
-_TENANTS = "SELECT DISTINCT tenant_id FROM sequences_enrollment WHERE state = 'active' AND due_at <= %s"
+_TENANTS = """
+SELECT t.id FROM tenants_tenant t WHERE EXISTS (
+    SELECT FROM sequences_enrollment e WHERE e.tenant_id = t.id AND e.state = 'active' AND e.due_at <= %s)
+"""
 _CLAIM = """
-SELECT id FROM sequences_enrollment WHERE tenant_id = %s AND state = 'active' AND due_at <= %s
+SELECT id, version_id, conversation_id, position, due_at, since, was_spread, variant, is_trial
+FROM sequences_enrollment WHERE tenant_id = %s AND state = 'active' AND due_at <= %s
 ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
 _WRITE = """
@@ -100,11 +103,26 @@ WHERE r.enrollment_id = ANY(%s) GROUP BY 1
 """
 
 
+class Due(NamedTuple):
+    """A claimed enrollment's own columns."""
+
+    pk: UUID
+    version_id: UUID
+    conversation_id: UUID
+    position: int
+    due_at: datetime
+    since: datetime
+    was_spread: bool
+    variant: int
+    is_trial: bool
+
+
 @dataclass(slots=True)
 class Item:
-    """One claimed enrollment on its way through a page."""
+    """One claimed enrollment on its way through a page. The conversation comes with its contact and number."""
 
-    enrollment: Enrollment
+    enrollment: Due
+    conversation: Conversation
     version: SequenceVersion
     facts: Facts
     decision: Decision
@@ -122,16 +140,42 @@ class Item:
 
 def run_due(now: datetime) -> int:
     """Decide and write everything that is due; returns how many enrollments were looked at."""
-    done, until = 0, time.monotonic() + LONGEST_RUN_SECONDS
+    until = time.monotonic() + LONGEST_RUN_SECONDS
     with system_transaction(), connection.cursor() as cursor:
         cursor.execute(_TENANTS, [now])
         tenants = Tenant.objects.in_bulk([row[0] for row in cursor.fetchall()])
-    for tenant in tenants.values():
-        while time.monotonic() < until:
-            count = _run_page(tenant, now)
-            done += count
-            if count < PAGE:
-                break
+    counts = {tenant: _run_page(tenant, now) for tenant in tenants.values()}
+    done, rest = sum(counts.values()), deque(tenant for tenant, count in counts.items() if count == PAGE)
+    if not rest:
+        return done
+    # One page is computed while PostgreSQL works on the others.
+    with ThreadPoolExecutor(AT_ONCE - 1, thread_name_prefix="sequences") as executor:
+        beside = [executor.submit(_run_beside, rest, now, until) for _ in range(AT_ONCE - 1)]
+        done += _run_pages(rest, now, until)
+    return done + sum(each.result() for each in beside)
+
+
+def _run_beside(tenants: "deque[Tenant]", now: datetime, until: float) -> int:
+    try:
+        return _run_pages(tenants, now, until)
+    finally:
+        connection.close()
+
+
+def _run_pages(tenants: "deque[Tenant]", now: datetime, until: float) -> int:
+    """Page after page, the companies in turn, until none has a full one. Several threads may run it with the same deque."""
+    done = 0
+    while time.monotonic() < until:
+        try:
+            tenant = tenants[0]  # it stays: another thread may take its next page meanwhile
+        except IndexError:
+            break
+        tenants.rotate(-1)
+        count = _run_page(tenant, now)
+        done += count
+        if count < PAGE:
+            with suppress(ValueError):
+                tenants.remove(tenant)
     return done
 
 
@@ -146,28 +190,26 @@ def _run_page(tenant: Tenant, now: datetime) -> int:
     with tenant_transaction(tenant.pk):
         with connection.cursor() as cursor:
             cursor.execute(_CLAIM, [tenant.pk, now, PAGE])
-            ids = [row[0] for row in cursor.fetchall()]
-        if ids:
-            items = _gathered(ids, tenant, now)
+            due = [Due(*row) for row in cursor.fetchall()]
+        if due:
+            items = _gathered(due, tenant, now)
             _send(items, now)
-            _record(items, now)
-        return len(ids)
+            _record(items, tenant.pk, now)
+        return len(due)
 
 
-def _gathered(ids: list[UUID], tenant: Tenant, now: datetime) -> list[Item]:
-    enrollments = list(
-        Enrollment.objects.filter(pk__in=ids)
-        .select_related("conversation__contact")
-        .only(*_ENROLLMENT, *_TALK, *_PERSON)
-    )
-    numbers = Number.objects.in_bulk({each.conversation.number_id for each in enrollments})
+def _gathered(enrollments: list[Due], tenant: Tenant, now: datetime) -> list[Item]:
+    ids = [each.conversation_id for each in enrollments]
+    with_person = Conversation.objects.select_related("contact").only(*_NEEDED)
+    conversations = {each.pk: each for each in with_person.filter(pk__any_of=ids)}
+    numbers = Number.objects.in_bulk({each.number_id for each in conversations.values()})
     versions = SequenceVersion.objects.in_bulk({each.version_id for each in enrollments})
     categories = categories_of(version.content for version in versions.values())
-    left = budgets.left_for_automatic(tenant, now)
+    left = budgets.left_for_automatic(tenant, now, hold=True)
     spent = _spent([each.pk for each in enrollments if versions[each.version_id].content.max_cost])
     items = []
     for enrollment in enrollments:
-        version, conversation = versions[enrollment.version_id], enrollment.conversation
+        version, conversation = versions[enrollment.version_id], conversations[enrollment.conversation_id]
         number = numbers[conversation.number_id]
         conversation.number = number
         templates = categories.get(number.waba_id, {})
@@ -175,7 +217,7 @@ def _gathered(ids: list[UUID], tenant: Tenant, now: datetime) -> list[Item]:
             conversation,
             now,
             tenant,
-            due_at=enrollment.due_at or now,
+            due_at=enrollment.due_at,
             since=enrollment.since,
             spent=spent.get(enrollment.pk, Decimal(0)),
             budget_left=left,
@@ -187,7 +229,7 @@ def _gathered(ids: list[UUID], tenant: Tenant, now: datetime) -> list[Item]:
             is_trial=enrollment.is_trial,
         )
         step = version.content.steps[enrollment.position]
-        item = Item(enrollment, version, facts, decide(version.content, step, facts, now))
+        item = Item(enrollment, conversation, version, facts, decide(version.content, step, facts, now))
         items.append(item)
         if left is not None:
             left = max(left - (price_of(item.decision, facts) or Decimal(0)), Decimal(0))
@@ -272,7 +314,7 @@ def _send(items: Sequence[Item], now: datetime) -> None:
             item.decision = Decision(Action.TASK, Why.NO_FILE, chosen=item.decision.chosen)
             continue
         carried = files.new_file(kept[file.id]) if file else None
-        drafts.append(Draft(item.enrollment.conversation, content_of(item), client_id, carried))
+        drafts.append(Draft(item.conversation, content_of(item), client_id, carried))
     for client_id, result in outbound.compose_many(drafts, source=Source.SEQUENCE, now=now).items():
         item = sent[client_id]
         if isinstance(result, CannotSend):
@@ -290,7 +332,7 @@ def _refused(decision: Decision, reason: str) -> Decision:
 
 def content_of(item: Item) -> Outgoing:
     """What the step says to this person."""
-    chosen, places = item.decision.chosen or Variant(), places_of(item.enrollment)
+    chosen, places = item.decision.chosen or Variant(), places_for(item.conversation.contact)
     if item.decision.action is Action.SEND or chosen.template is None:
         said = filled(chosen.text, places)
         return (
@@ -333,11 +375,10 @@ def filled_attributes(contact: Contact) -> frozenset[str]:
     return frozenset(name for name, value in contact.attributes.items() if value not in (None, "", [], {}))
 
 
-def _record(items: Sequence[Item], now: datetime) -> None:
+def _record(items: Sequence[Item], tenant_id: UUID, now: datetime) -> None:
     rows = [_after(item, now) for item in items]
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, [_as_rows(_WRITTEN, rows)])
-        tenant_id = items[0].enrollment.tenant_id
         told = [item for item in items if item.decision.action is not Action.WAIT]
         if told:
             cursor.execute(_TELL, [tenant_id, now, _as_rows(_TOLD, map(_run, told))])
@@ -373,7 +414,7 @@ def _after(item: Item, now: datetime) -> tuple[Any, ...]:
 
 
 def advanced(
-    enrollment: Enrollment, version: SequenceVersion, zone: Any, now: datetime, *, heard: datetime
+    enrollment: Enrollment | Due, version: SequenceVersion, zone: Any, now: datetime, *, heard: datetime
 ) -> tuple[Any, ...]:
     """The row once its step is over: the next one with its due date, or the end. `heard`: replies up to then are known."""
     position, steps = enrollment.position + 1, version.content.steps
@@ -412,7 +453,8 @@ def _run(item: Item) -> tuple[Any, ...]:
 
 def _task(item: Item) -> tuple[Any, ...]:
     enrollment, chosen = item.enrollment, item.decision.chosen or Variant()
-    sealed = _TEXT.sealed(filled(chosen.text, places_of(enrollment)), tenant_id=enrollment.tenant_id)
+    contact = item.conversation.contact
+    sealed = _TEXT.sealed(filled(chosen.text, places_for(contact)), tenant_id=contact.tenant_id)
     name, language = (chosen.template.name, chosen.template.language) if chosen.template else ("", "")
     return (
         uuid7(), enrollment.pk, enrollment.conversation_id, enrollment.position, item.decision.why.value,

@@ -40,6 +40,18 @@ class InScope(Expression):
         return f"{column} = %s", [*parameters, scope.tenant_id]
 
 
+@models.UUIDField.register_lookup
+class AnyOf(models.Lookup):
+    """`pk__any_of=ids`: as `__in`, with the list as one parameter, which PostgreSQL reads and plans many times faster."""
+
+    lookup_name = "any_of"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", [*parameters, list(self.rhs)]
+
+
 class TenantManager(models.Manager):
     """Only the present tenant's rows, and NoTenant when there is none. Row-level security stands behind it."""
 

@@ -4,7 +4,7 @@
 that a message can be sent from its row alone.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 
@@ -28,7 +28,7 @@ class Outgoing:
         return ""
 
     def as_payload(self) -> dict[str, Any]:
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,9 @@ class Postgres(Server):
             "port": self.port,
             "unix_socket_directories": "",  # their paths may be 107 bytes long; a checkout's may be longer
             "max_connections": 100,
-            "shared_buffers": "128MB",
+            "shared_buffers": "256MB",
             "max_wal_size": "512MB",
+            "random_page_cost": 1.1,  # no disk of today turns: an index is worth it far earlier than by default
             "wal_level": "minimal",
             "max_wal_senders": 0,
             "io_method": "sync",  # no extra processes

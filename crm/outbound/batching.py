@@ -1,5 +1,6 @@
 """Putting many messages into the outbox at once: the rules of `compose`, and a handful of statements for all of them."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,17 +33,18 @@ class Draft:
     file: NewFile | None = None
 
 
+_TEXT: Any = Message._meta.get_field("text")
+_PAYLOAD: Any = Message._meta.get_field("payload")
 # What is there already stays as it is: the same draft twice, also by two workers at once, is one message.
 _INSERT = """
 INSERT INTO crm_message (id, tenant_id, conversation_id, number_id, direction, source, type, text, payload, client_id,
     quoted_message_id, sent_at, status, next_attempt_at, error_reason, error_detail, priority, attempt, resent,
     template_category, country, pricing_category, pricing_type, cost_amount, cost_currency)
-SELECT m.id, %s, m.conversation_id, m.number_id, 'outbound', %s, m.type, m.text, m.payload, m.client_id,
+SELECT m.id, %s, m.conversation_id, m.number_id, 'outbound', %s, m.type, decode(m.text, 'hex'), decode(m.payload, 'hex'), m.client_id,
        '', %s, 'queued', CASE WHEN NOT m.has_file THEN statement_timestamp() END, '', '', %s, 0, false, m.category,
        m.country, '', '', m.amount, m.currency
-FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bytea[], %s::bytea[], %s::uuid[], %s::text[],
-            %s::text[], %s::numeric[], %s::text[], %s::bool[])
-     AS m (id, conversation_id, number_id, type, text, payload, client_id, category, country, amount, currency, has_file)
+FROM json_to_recordset(%s) AS m (id uuid, conversation_id uuid, number_id uuid, type text, text text, payload text,
+    client_id uuid, category text, country text, amount numeric, currency text, has_file bool)
 ON CONFLICT (conversation_id, client_id) DO NOTHING
 RETURNING id
 """
@@ -74,30 +76,9 @@ def compose_many(
             results[draft.client_id] = refusal
     if not ready:
         return results
-    prices = [costs.expected(draft.conversation, content, now, currency) for draft, content, _ in ready]
-    text, payload = Message._meta.get_field("text"), Message._meta.get_field("payload")
+    rows = json.dumps([_row(*each, currency=currency, tenant_id=tenant_id, now=now) for each in ready], default=str)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                tenant_id,
-                source.value,
-                now,
-                priority.value,
-                [id for _, _, id in ready],
-                [draft.conversation.pk for draft, _, _ in ready],
-                [draft.conversation.number_id for draft, _, _ in ready],
-                [content.type for _, content, _ in ready],
-                [bytes(text.sealed(content.text_shown, tenant_id=tenant_id)) for _, content, _ in ready],  # type: ignore[union-attr]
-                [bytes(payload.sealed(content.as_payload(), tenant_id=tenant_id)) for _, content, _ in ready],  # type: ignore[union-attr]
-                [draft.client_id for draft, _, _ in ready],
-                [content.category.lower() if isinstance(content, Template) else "" for _, content, _ in ready],
-                [price.country for price in prices],
-                [price.amount for price in prices],
-                [price.currency for price in prices],
-                [draft.file is not None for draft, _, _ in ready],
-            ],
-        )
+        cursor.execute(_INSERT, [tenant_id, source.value, now, priority.value, rows])
         inserted = {row[0] for row in cursor.fetchall()}
         _attach({id: draft.file for draft, _, id in ready if draft.file and id in inserted}, tenant_id)
         results |= {draft.client_id: id for draft, _, id in ready if id in inserted}
@@ -111,6 +92,25 @@ def compose_many(
             cursor.execute(_MOVE, [conversation_ids, now, [id for id, _ in moved], conversation_ids, now])
     _announce(tenant_id, [draft.conversation for draft, _, id in ready if id in inserted])
     return results
+
+
+def _row(draft: Draft, content: Outgoing, id: UUID, *, currency: str, tenant_id: UUID, now: datetime) -> dict[str, Any]:
+    """What the statement reads of one message. One JSON parameter for all is written in half the time of arrays."""
+    conversation, price = draft.conversation, costs.expected(draft.conversation, content, now, currency)
+    return {
+        "id": id,
+        "conversation_id": conversation.pk,
+        "number_id": conversation.number_id,
+        "type": content.type,
+        "text": _TEXT.sealed(content.text_shown, tenant_id=tenant_id).hex(),
+        "payload": _PAYLOAD.sealed(content.as_payload(), tenant_id=tenant_id).hex(),
+        "client_id": draft.client_id,
+        "category": content.category.lower() if isinstance(content, Template) else "",
+        "country": price.country,
+        "amount": price.amount,
+        "currency": price.currency,
+        "has_file": draft.file is not None,
+    }
 
 
 def _attach(files: dict[UUID, NewFile], tenant_id: UUID) -> None:

@@ -53,6 +53,7 @@ class Enrollment(TenantModel):
                 fields=["sequence", "conversation"],
                 name="sequences_enrollment_running_key",
                 condition=models.Q(state__in=["active", "task", "paused"]),
+                include=["version"],  # who goes on with an older one is counted from it alone
             ),
             Fence(name="sequences_enrollment_fence"),
             TenantReference("sequence", name="sequences_enrollment_sequence_fk"),
@@ -61,18 +62,10 @@ class Enrollment(TenantModel):
             TenantReference("started_by", name="sequences_enrollment_started_by_fk"),
         ]
         indexes = [
-            # run_due(): by tenant what is due, flat however many wait
+            # run_due(): which tenants have something due, and what; flat however many wait
             models.Index(fields=["tenant", "due_at"], name="sequences_due", condition=models.Q(state="active")),
-            # which tenants have something due
-            models.Index(fields=["due_at"], name="sequences_due_any", condition=models.Q(state="active")),
             models.Index(fields=["conversation"], name="sequences_of_conversation"),  # a reply pauses, the panel shows
             models.Index(fields=["sequence", "-created_at", "id"], name="sequences_of_sequence"),
-            # who goes on with an older version
-            models.Index(
-                fields=["sequence", "version"],
-                name="sequences_of_version",
-                condition=models.Q(state__in=["active", "task", "paused"]),
-            ),
         ]
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection, connections
 
-from crm.models import Contact, Conversation, Message
+from crm.models import Budget, Contact, Conversation, Message
 from sequences import enrolling, runner
 from sequences.definition import Closed, Step, Variant
 from sequences.models import Enrollment, Sequence, StepRun
@@ -306,3 +306,19 @@ def test_a_worker_that_dies_in_the_middle_leaves_everything_as_it_was(committed,
     assert run() == 5
     with company.transaction():
         assert Message.objects.filter(source="sequence").count() == 5
+
+
+def test_pages_at_the_same_time_keep_to_one_budget(committed, monkeypatch):
+    """Each page waits until the one before it has been written, and counts what that one spends."""
+    company = found_company("ours", number_id="100000000000001")
+    with company.transaction():
+        Budget.objects.create(tenant=company.tenant, monthly_limit=Decimal("0.50"))
+        sequence = build(company, step("uno"))
+        enrolling.enroll(sequence, [conversation(company, f"Cliente {n}") for n in range(120)], now=NOON)
+    monkeypatch.setattr(runner, "PAGE", 10)
+
+    assert run() == 120
+    with company.transaction():
+        spent = sum(Message.objects.filter(source="sequence").values_list("cost_amount", flat=True))
+        assert Decimal("0.45") < spent <= Decimal("0.50")
+        assert StepRun.objects.filter(why="budget").count() == 120 - Message.objects.filter(source="sequence").count()
