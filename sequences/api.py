@@ -22,7 +22,7 @@ from sequences.models import Enrollment, EnrollmentState, Sequence
 _SEQUENCE = {
     "id": "0199f3a0-0000-7000-8000-0000000000a1",
     "name": "Cotización sin respuesta",
-    "number": None,
+    "numbers": [],
     "trigger": "manual",
     "trigger_value": "",
     "is_active": True,
@@ -72,7 +72,7 @@ class SequenceSerializer(Shape):
 
     class Meta:
         model = Sequence
-        fields = ["id", "name", "number", "trigger", "trigger_value", "is_active", "version", "steps"]
+        fields = ["id", "name", "numbers", "trigger", "trigger_value", "is_active", "version", "steps"]
 
     def get_steps(self, sequence: Sequence) -> int:
         return len(sequence.version.definition.get("steps", ())) if sequence.version else 0
@@ -112,7 +112,7 @@ class EnrollmentInput(serializers.Serializer):
     ),
 )
 class Sequences(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
-    queryset = Sequence.objects.select_related("version")
+    queryset = Sequence.objects.select_related("version").prefetch_related("numbers")
     serializer_class = SequenceSerializer
     pagination_class = ByName
 
@@ -160,7 +160,7 @@ class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         sequence, conversation = given["sequence"], given["conversation"]
         if not sequence.is_active or sequence.version is None:
             raise Refused(reason="not_in_use", explanation=_("This sequence is not in use."))
-        if sequence.number_id not in (None, conversation.number_id):
+        if not sequence.is_for(conversation):
             raise Refused(reason="other_number", explanation=_("This sequence is for another number."))
         begun = enrolling.enroll(sequence, [conversation], now=self.now, started_by=caller(request))
         running = Enrollment.objects.filter(sequence=sequence, conversation=conversation).order_by("-created_at", "-id")

@@ -98,9 +98,7 @@ def _next_of_filter(crowd: BulkEnrollment, now: datetime) -> tuple[list[Conversa
 
 
 def _of_filter(crowd: BulkEnrollment, now: datetime) -> QuerySet[Conversation]:
-    found = Conversation.objects.filter(last_inbound_at__isnull=False)
-    if crowd.sequence.number_id:
-        found = found.filter(number_id=crowd.sequence.number_id)
+    found = crowd.sequence.narrowed(Conversation.objects.filter(last_inbound_at__isnull=False))
     if crowd.label:
         found = found.filter(contact__labels__contains=[crowd.label])
     if crowd.days:
@@ -114,6 +112,4 @@ def _next_phones(crowd: BulkEnrollment) -> tuple[list[Conversation], int]:
     crowd.place = str(start + len(page))
     owners = Identity.objects.filter(kind=IdentityKind.PHONE, value__in=page).values("contact")
     found = Conversation.objects.filter(contact__in=owners).select_related("contact")
-    if crowd.sequence.number_id:
-        found = found.filter(number_id=crowd.sequence.number_id)
-    return list(found), len(page)
+    return list(crowd.sequence.narrowed(found)), len(page)

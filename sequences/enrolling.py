@@ -71,7 +71,7 @@ def enroll(
                 created_at=now,
             )
             for conversation in conversations
-            if sequence.number_id in (None, conversation.number_id)
+            if sequence.is_for(conversation)
         ],
         ignore_conflicts=True,
         batch_size=PAGE,
@@ -88,7 +88,11 @@ def enroll_by_trigger(
     `contact_ids` narrows it to people of whom something new is known, who need not wait for the next look at all.
     """
     begun = 0
-    for sequence in Sequence.objects.filter(is_active=True, trigger__in=triggers).select_related("version"):
+    for sequence in (
+        Sequence.objects.filter(is_active=True, trigger__in=triggers)
+        .select_related("version")
+        .prefetch_related("numbers")
+    ):
         found = _triggered(sequence, now).select_related("contact")
         if contact_ids is not None:
             found = found.filter(contact__in=contact_ids)
@@ -99,9 +103,7 @@ def enroll_by_trigger(
 
 def _triggered(sequence: Sequence, now: datetime) -> QuerySet[Conversation]:
     known = Enrollment.objects.filter(sequence=sequence, conversation=OuterRef("pk"), is_trial=False)
-    found = Conversation.objects.all()
-    if sequence.number_id:
-        found = found.filter(number_id=sequence.number_id)
+    found = sequence.narrowed(Conversation.objects.all())
     since = sequence.activated_at or now
     if sequence.trigger in (Trigger.AD, Trigger.BUTTON):
         # A later press begins it once more, unless it is under way.

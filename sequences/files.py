@@ -13,9 +13,9 @@ from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Number
 
 
-def keep(file: UploadedFile, *, tenant_id: UUID, number: Number | None) -> StepFile:
-    """Keep an uploaded file. Raises RefusedFile where WhatsApp would not take it."""
-    capabilities = CAPABILITIES[number.provider if number else "cloud"]
+def keep(file: UploadedFile, *, tenant_id: UUID, numbers: Iterable[Number]) -> StepFile:
+    """Keep an uploaded file. Raises RefusedFile where the provider of these numbers would not take it."""
+    capabilities = CAPABILITIES[next((number.provider for number in numbers), "cloud")]
     content, kept = receive(file, tenant_id=tenant_id, capabilities=capabilities)
     return StepFile.objects.create(
         tenant_id=tenant_id,

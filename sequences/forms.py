@@ -1,6 +1,6 @@
 """The editor's form as a definition and back: every field of a step is `s<number>-<name>`, so that it needs no JavaScript."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +27,12 @@ class SequenceForm(forms.ModelForm):
 
     class Meta:
         model = Sequence
-        fields = ["name", "number", "trigger", "trigger_value"]
+        fields = ["name", "numbers", "trigger", "trigger_value"]
+        widgets = {"numbers": forms.CheckboxSelectMultiple}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["number"].queryset = Number.objects.all()  # type: ignore[attr-defined]
-        self.fields["number"].empty_label = _("any of ours")  # type: ignore[attr-defined]
+        self.fields["numbers"].queryset = Number.objects.order_by("alias")  # type: ignore[attr-defined]
         self.fields["trigger_value"].required = False
 
     def clean(self) -> dict[str, Any]:
@@ -90,14 +90,14 @@ def read(data: QueryDict) -> dict[str, Any]:
 
 
 def with_files(
-    definition: dict[str, Any], uploads: Mapping[str, UploadedFile], *, tenant_id: UUID, number: Number | None
+    definition: dict[str, Any], uploads: Mapping[str, UploadedFile], *, tenant_id: UUID, numbers: Iterable[Number]
 ) -> list[tuple[int, str]]:
     """Keep what was chosen, and name in each step the file it has. Returns why some were refused, as (step, sentence)."""
     refused = []
     for place, step in enumerate(definition["steps"]):
         if upload := uploads.get(f"s{place}-file"):
             try:
-                kept = files.keep(upload, tenant_id=tenant_id, number=number)
+                kept = files.keep(upload, tenant_id=tenant_id, numbers=numbers)
                 step["variants"] = [variant | {"file": {"id": str(kept.pk)}} for variant in step["variants"]]
             except RefusedFile as error:
                 refused.append((place + 1, str(error)))

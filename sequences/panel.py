@@ -18,8 +18,8 @@ def section(conversation: Conversation) -> dict[str, Any]:
     busy = {each.sequence_id for each in running if each.state in RUNNING}
     offered = [
         each
-        for each in Sequence.objects.filter(is_active=True).order_by("name")[:100]
-        if each.pk not in busy and each.number_id in (None, conversation.number_id)
+        for each in Sequence.objects.filter(is_active=True).prefetch_related("numbers").order_by("name")[:100]
+        if each.pk not in busy and each.is_for(conversation)
     ]
     return {
         "template": "sequences/_panel.html",

@@ -70,6 +70,11 @@ class TenantForeignKey(models.ForeignKey):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"db_index": False} | kwargs | {"db_constraint": False})
 
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        # Django leaves out what is its own default, which is not ours: the index would never be made.
+        return name, path, args, kwargs | ({"db_index": True} if self.db_index else {})
+
 
 class TenantModel(models.Model):
     """A row that belongs to one tenant. Subclasses name their `Fence` and one `TenantReference` per foreign key."""

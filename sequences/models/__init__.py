@@ -2,7 +2,7 @@ from sequences.models.broadcasts import Broadcast, BroadcastState, Fate, Recipie
 from sequences.models.crowds import BulkEnrollment
 from sequences.models.enrollments import Enrollment, EnrollmentState, StepRun
 from sequences.models.files import StepFile
-from sequences.models.sequences import Sequence, SequenceVersion, Trigger
+from sequences.models.sequences import Sequence, SequenceNumber, SequenceVersion, Trigger
 from sequences.models.tasks import ManualTask, TaskState
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ManualTask",
     "Recipient",
     "Sequence",
+    "SequenceNumber",
     "SequenceVersion",
     "StepFile",
     "StepRun",

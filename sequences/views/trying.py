@@ -27,7 +27,7 @@ SHOWN = 8
 @require_http_methods(["GET", "POST"])
 def show(request: MemberRequest, sequence_id: UUID) -> HttpResponse:
     """`?person=` is the conversation it is tried with, `?q=` looks for one; a POST sends it."""
-    sequence = get_object_or_404(Sequence.objects.select_related("version", "number"), pk=sequence_id)
+    sequence = get_object_or_404(Sequence.objects.select_related("version"), pk=sequence_id)
     if sequence.version is None:
         messages.error(request, _("Write its first step, then try it out."))
         return redirect("sequence", sequence.pk)
@@ -95,4 +95,4 @@ def _people(sequence: Sequence, words: str) -> list[Conversation]:
 
 def _conversations(sequence: Sequence):  # type: ignore[no-untyped-def]
     found = Conversation.objects.filter(last_message_at__isnull=False).select_related("contact", "number")
-    return found.filter(number=sequence.number_id) if sequence.number_id else found
+    return sequence.narrowed(found)

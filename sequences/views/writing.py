@@ -42,7 +42,8 @@ def index(request: MemberRequest) -> HttpResponse:
         "replied": Count("enrollments", filter=Q(enrollments__reason="replied")),
         "ended": Count("enrollments", filter=Q(enrollments__state=EnrollmentState.DONE)),
     }
-    sequences = Sequence.objects.select_related("version", "number").annotate(**counted).order_by("-is_active", "name")
+    sequences = Sequence.objects.select_related("version").prefetch_related("numbers").annotate(**counted)
+    sequences = sequences.order_by("-is_active", "name")
     return render(request, "sequences/index.html", {"sequences": sequences, "me": request.membership})
 
 
@@ -64,8 +65,8 @@ def _edit(request: MemberRequest, sequence: Sequence | None) -> HttpResponse:
         definition = sequence.version.definition if sequence and sequence.version else forms.empty()
         return _editor(request, sequence, forms.SequenceForm(instance=sequence), definition)
     form, definition = forms.SequenceForm(request.POST, instance=sequence), forms.read(request.POST)
-    number = form.cleaned_data.get("number") if form.is_valid() else None
-    refused = forms.with_files(definition, request.FILES, tenant_id=request.membership.tenant_id, number=number)
+    numbers = form.cleaned_data["numbers"] if form.is_valid() else ()
+    refused = forms.with_files(definition, request.FILES, tenant_id=request.membership.tenant_id, numbers=numbers)
     if order := request.POST.get("do", ""):
         return _editor(request, sequence, form, forms.arranged(definition, order), faults=refused)
     faults: list[tuple[int, str]] = []
@@ -82,6 +83,7 @@ def _edit(request: MemberRequest, sequence: Sequence | None) -> HttpResponse:
     sequence = form.save(commit=False)
     sequence.tenant_id = request.membership.tenant_id
     sequence.save()
+    sequence.limit_to(numbers)
     publish(sequence, content, author=request.membership)
     messages.success(request, _("Saved. Whoever is in it already goes on with what they began."))
     return redirect("sequence", sequence.pk)
@@ -111,6 +113,8 @@ def _editor(
     steps = forms.shown_steps(definition, faults)
     estimate = estimating.of_steps(steps, Tenant.objects.get(pk=request.membership.tenant_id), clock.now())
     version = sequence.version_id if sequence else None
+    chosen = {str(getattr(each, "pk", each)) for each in form["numbers"].value() or ()}
+    numbers = [(each, str(each.pk) in chosen) for each in form.fields["numbers"].queryset]  # type: ignore[attr-defined]
     in_older = Enrollment.objects.filter(sequence=sequence, state__in=RUNNING).exclude(version=version)
     context = {
         "sequence": sequence,
@@ -125,6 +129,7 @@ def _editor(
         "faults": [FAULTS[fault] for place, fault in faults if place == 0],
         "is_incomplete": bool(faults or form.errors),
         "templates": [each for each in approved.order_by("name", "language") if can_send(each)],
+        "numbers": numbers if len(numbers) > 1 or chosen else (),
         "weekdays": [(day, weekday_name(day), day in definition.get("weekdays", range(7))) for day in range(7)],
         "me": request.membership,
     }
@@ -186,7 +191,7 @@ def bring(request: MemberRequest) -> HttpResponse:
 
 
 def _sequence(sequence_id: UUID) -> Sequence:
-    return get_object_or_404(Sequence.objects.select_related("version", "number"), pk=sequence_id)
+    return get_object_or_404(Sequence.objects.select_related("version"), pk=sequence_id)
 
 
 def outline(version: SequenceVersion) -> list[dict[str, Any]]:

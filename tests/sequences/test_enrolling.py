@@ -13,6 +13,7 @@ from tenants import clock
 from tests import meta
 from tests.crm.views.talk import NOON, conversation, inbound, outbound
 from tests.sequences.conftest import Told, build, run, shut, step
+from whatsapp.models import Number
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -150,12 +151,24 @@ def test_a_label_that_is_put_on_begins_it_at_once(ours):
         assert Enrollment.objects.get().conversation == talk
 
 
-def test_one_for_a_number_takes_only_its_people(ours):
+def test_one_for_some_numbers_takes_only_their_people(ours):
     with ours.transaction():
-        sequence = build(ours, step("uno"))
+        numbers = [
+            Number.objects.create(
+                tenant=ours.tenant, provider="cloud", phone_number_id=f"10000000000009{place}", queue=ours.sales
+            )
+            for place in (1, 2)
+        ]
+        sequence, others = build(ours, step("uno")), build(ours, step("uno"), name="Para otros")
+        sequence.limit_to([ours.number, numbers[0]])
+        others.limit_to(numbers)
         talk = conversation(ours)
-        sequence.number_id = ours.number.pk
+        assert enrolling.enroll(others, [talk], now=NOON) == 0
         assert enrolling.enroll(sequence, [talk], now=NOON) == 1
+        assert list(others.narrowed(Conversation.objects.all())) == []
+        assert list(sequence.narrowed(Conversation.objects.all())) == [talk]
+        others.limit_to([])
+        assert enrolling.enroll(others, [talk], now=NOON) == 1
 
 
 def test_one_that_is_out_of_use_begins_with_nobody(ours):

@@ -10,6 +10,7 @@ from crm.models import Message
 from sequences.models import Enrollment, ManualTask, Sequence, SequenceVersion
 from tests.crm.views.talk import NOON, conversation
 from tests.sequences.conftest import Told, approve, build, run, shut, step
+from whatsapp.models import Number
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +29,7 @@ def supervisor(ours) -> Client:
 def written(*texts: str, **fields) -> dict:
     """The editor's form as a browser sends it."""
     data = {
-        "name": "Carrito", "trigger": "manual", "trigger_value": "", "number": "", "steps": str(len(texts)),
+        "name": "Carrito", "trigger": "manual", "trigger_value": "", "numbers": [], "steps": str(len(texts)),
         "quiet_from": "00:00", "quiet_to": "00:00", "weekdays": ["0", "1", "2", "3", "4", "5", "6"], "on_reply": "pause",
     }  # fmt: skip
     for number, text in enumerate(texts):
@@ -309,3 +310,29 @@ def test_exported_json_is_the_definition(supervisor, ours):
     assert json.loads(supervisor.get(f"/sequences/{sequence.pk}/export/").content)["definition"]["steps"]
     with ours.transaction():
         assert not Message.objects.exists()
+
+
+def test_a_sequence_for_two_numbers_says_so_and_any_number_once_they_are_taken_off(ours, supervisor):
+    with ours.transaction():
+        second = Number.objects.create(
+            tenant=ours.tenant, alias="Segunda", provider="cloud", phone_number_id="100000000000077", queue=ours.sales
+        )
+    chosen = [str(ours.number.pk), str(second.pk)]
+    supervisor.post("/sequences/new/", written("hola", numbers=chosen))
+    with ours.transaction():
+        sequence = Sequence.objects.get()
+        assert {str(pk) for pk in sequence.number_ids} == set(chosen)
+    page = supervisor.get(f"/sequences/{sequence.pk}/").content.decode()
+    assert page.count('name="numbers"') == 2 and page.count("checked><span>") >= 2
+    assert "Segunda" in supervisor.get("/sequences/").content.decode()
+
+    supervisor.post(f"/sequences/{sequence.pk}/", written("hola"))
+    with ours.transaction():
+        assert Sequence.objects.get().number_ids == frozenset()
+
+
+def test_somebody_elses_number_is_no_choice(ours, theirs, supervisor):
+    answer = supervisor.post("/sequences/new/", written("hola", numbers=[str(theirs.number.pk)]))
+    assert answer.status_code == 422
+    with ours.transaction():
+        assert not Sequence.objects.exists()
