@@ -73,7 +73,7 @@ class TenantForeignKey(models.ForeignKey):
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
         # Django leaves out what is its own default, which is not ours: the index would never be made.
-        return name, path, args, kwargs | ({"db_index": True} if self.db_index else {})
+        return name, path, args, kwargs | ({"db_index": True} if self.db_index else {})  # type: ignore[attr-defined]
 
 
 class TenantModel(models.Model):
