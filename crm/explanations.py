@@ -4,13 +4,14 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from whatsapp import interactive
 from whatsapp.errors import Reason
 
 # Reasons of our own, beside the provider's.
 EMPTY, TOO_LONG, PAUSED, INACTIVE, NO_ADDRESS = "empty", "too_long", "paused", "inactive", "no_address"
 UNKNOWN_TEMPLATE, INCOMPLETE_TEMPLATE, UNREADABLE = "unknown_template", "incomplete_template", "unreadable"
 NOT_FAILED, NOT_UNKNOWN, CANCELLED = "not_failed", "not_unknown", "cancelled"
-CAPTION_TOO_LONG, NO_FILES = "caption_too_long", "no_files"
+CAPTION_TOO_LONG, NO_FILES, NO_OPTIONS = "caption_too_long", "no_files", "no_options"
 FILE_GONE, FILE_TOO_LARGE, FILE_UNREACHABLE = "file_gone", "file_too_large", "file_unreachable"
 FILE_FORBIDDEN, FILE_REFUSED, FILE_UNREADABLE = "file_forbidden", "file_refused", "file_unreadable"
 
@@ -51,6 +52,16 @@ _SENTENCES: dict[str, Any] = {
     UNREADABLE: _("The message contains characters that cannot be sent."),
     CAPTION_TOO_LONG: _("WhatsApp takes at most 1,024 characters with a file. Shorten the text."),
     NO_FILES: _("This number cannot send this kind of file."),
+    NO_OPTIONS: _("This number cannot send buttons or lists. Write the choice as text."),
+    interactive.TOO_MUCH_SAID: _(
+        "With buttons WhatsApp takes at most 1,024 characters, with a list 4,096, and 60 above and below. Shorten the text."
+    ),
+    interactive.WRONG_COUNT: _("WhatsApp takes one to three buttons, or a list of one to ten. Change the choices."),
+    interactive.WRONG_TITLE: _(
+        "Each choice needs words of its own: 20 characters at most on a button, 24 in a list and 72 to explain it."
+    ),
+    interactive.WRONG_LABEL: _("What opens the list or the link needs 1 to 20 characters."),
+    interactive.WRONG_LINK: _("The link needs an address that begins with https://."),
     FILE_GONE: _("WhatsApp no longer has this file; it keeps files for 7 days. Ask the customer to send it again."),
     FILE_TOO_LARGE: _("The file is larger than we keep."),
     FILE_UNREACHABLE: _("The file could not be fetched so far."),

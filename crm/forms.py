@@ -6,10 +6,12 @@ from uuid import uuid4
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crm.models import Conversation, Message
 from tenants.models import Membership, Queue
+from whatsapp.interactive import offering
 from whatsapp.models import Template, TemplateStatus
 from whatsapp.outgoing import Template as TemplateContent
 from whatsapp.outgoing import Text
@@ -23,7 +25,10 @@ class MessageText(forms.CharField):
 
 
 class MessageForm(forms.Form):
-    """A text, and the message it answers if it quotes one. `client_id` makes a double click one message."""
+    """A text, and the message it answers if it quotes one. `client_id` makes a double click one message.
+
+    With `options`, one a line, it goes out as buttons or as a list to choose from.
+    """
 
     client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
     quoted = forms.ModelChoiceField(Message.objects.none(), required=False, widget=forms.HiddenInput)
@@ -37,15 +42,18 @@ class MessageForm(forms.Form):
         },
     )
 
+    options = forms.CharField(required=False, max_length=2000, widget=forms.Textarea)
+
     def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["quoted"].queryset = Message.objects.filter(conversation=conversation)  # type: ignore[attr-defined]
 
     def content(self) -> dict[str, Any]:
         """The arguments of `outbound.compose` that come from the person."""
-        quoted = self.cleaned_data["quoted"]
+        quoted, text = self.cleaned_data["quoted"], self.cleaned_data["text"]
+        lines = self.cleaned_data["options"].strip().splitlines()
         return {
-            "content": Text(body=self.cleaned_data["text"]),
+            "content": offering(text, lines, label=gettext("See options")) if lines else Text(body=text),
             "client_id": self.cleaned_data["client_id"],
             "quoted_message_id": (quoted.provider_message_id or "") if quoted else "",
         }

@@ -9,6 +9,8 @@ from datetime import time
 from enum import StrEnum
 from typing import Any
 
+from whatsapp import interactive
+
 MOST_STEPS = 30
 LONGEST_DAYS = 365
 LONGEST_CAPTION = 1024
@@ -62,6 +64,8 @@ class Variant:
     text: str = ""
     template: Template | None = None
     file: File | None = None
+    options: tuple[str, ...] = ()  # to answer by a tap, as `whatsapp.interactive.offering` reads them
+    label: str = ""  # what opens them where they are a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +208,19 @@ class _Reader:
             self._fault("audio_text")
         if file and len(text) > LONGEST_CAPTION:
             self._fault("caption_too_long")
+        options, label = self._options(value.get("options")), str(value.get("label") or "")
+        if options and (file or not text):
+            self._fault("options_file" if file else "options_alone")
+        elif options and (fault := interactive.fault(interactive.offering(text, options, label=label))):
+            self._fault(fault)
         if not isinstance(template, dict) or not template.get("name"):
-            return Variant(text=text[:4096], file=file)
+            return Variant(text=text[:4096], file=file, options=options, label=label)
         variables = template.get("variables")
         return Variant(
             text=text[:4096],
             file=file,
+            options=options,
+            label=label,
             template=Template(
                 name=str(template["name"])[:512],
                 language=str(template.get("language") or "")[:10],
@@ -218,6 +229,10 @@ class _Reader:
                 else {},
             ),
         )
+
+    def _options(self, value: Any) -> tuple[str, ...]:
+        lines = [str(line).strip()[:200] for line in value[:20]] if isinstance(value, list | tuple) else []
+        return tuple(filter(None, lines))
 
     def _file(self, value: Any) -> File | None:
         if not isinstance(value, dict) or not value.get("id"):

@@ -7,6 +7,7 @@ from uuid import UUID
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crm.media import RefusedFile
@@ -145,6 +146,9 @@ def _step(data: QueryDict, number: int) -> dict[str, Any]:
     variants: list[dict[str, Any]] = [{"text": said("text"), "template": template}]
     if said("other"):
         variants.append({"text": said("other"), "template": template})
+    if lines := said("options").splitlines():
+        # In the language of who writes it, as the text is.
+        variants = [variant | {"options": lines, "label": gettext("See options")} for variant in variants]
     if said("file-id") and not said("file-off"):
         variants = [variant | {"file": {"id": said("file-id")}} for variant in variants]
     return {
@@ -207,6 +211,8 @@ def shown_steps(definition: dict[str, Any], faults: list[tuple[int, str]]) -> li
                 | {"unit": "weekday" if delay.get("weekday") is not None else delay.get("unit", "minutes")},
                 "text": first.get("text", ""),
                 "other": other.get("text", ""),
+                "options": [line.partition("|")[0] for line in first.get("options") or ()],
+                "options_text": "\n".join(first.get("options") or ()),
                 "file": first.get("file"),
                 "template": template,
                 "chosen": f"{template['name']}|{template['language']}" if template.get("name") else "",

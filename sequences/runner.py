@@ -37,6 +37,7 @@ from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.errors import Reason
+from whatsapp.interactive import offering
 from whatsapp.models import Number, TemplateStatus
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.outgoing import Outgoing, Template, Text
@@ -335,11 +336,11 @@ def content_of(item: Item) -> Outgoing:
     chosen, places = item.decision.chosen or Variant(), places_for(item.conversation.contact)
     if item.decision.action is Action.SEND or chosen.template is None:
         said = filled(chosen.text, places)
-        return (
-            media_content(kind_by_name(chosen.file.kind), filename=chosen.file.name, caption=said)
-            if chosen.file
-            else Text(said)
-        )
+        if chosen.file:
+            return media_content(kind_by_name(chosen.file.kind), filename=chosen.file.name, caption=said)
+        if chosen.options and CAPABILITIES[item.conversation.number.provider].interactive:
+            return offering(said, chosen.options, label=chosen.label)
+        return Text("\n".join([said, *(f"• {option}" for option in chosen.options)]))
     values = {name: " ".join(filled(said, places).split()) for name, said in chosen.template.variables.items()}
     return template_content(chosen.template.name, chosen.template.language, values)
 

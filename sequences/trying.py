@@ -67,7 +67,7 @@ def _said(decision: Decision, conversation: Conversation) -> str:
         return _body(chosen.template, conversation, {
             name: " ".join(filled(said, places).split()) for name, said in chosen.template.variables.items()
         })  # fmt: skip
-    said = filled(chosen.text, places)
+    said = "\n".join([filled(chosen.text, places), *(f"[{option}]" for option in chosen.options)])
     return f"[{chosen.file.name}] {said}".strip() if chosen.file and decision.action is Action.SEND else said
 
 

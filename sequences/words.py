@@ -14,6 +14,7 @@ from sequences.definition import Delay, Unit
 from sequences.freezing import Skip
 from sequences.models import Recipient
 from sequences.schedule import Action, Why
+from whatsapp import interactive
 
 _ACTIONS: dict[str, Any] = {
     Action.SEND: gettext_lazy("Sent as a message"),
@@ -58,6 +59,17 @@ FAULTS: dict[str, Any] = {
     "no_instruction": gettext_lazy("Say what the person is to do."),
     "text_too_long": gettext_lazy("WhatsApp takes at most 4,096 characters."),
     "caption_too_long": gettext_lazy("Under a file WhatsApp takes at most 1,024 characters."),
+    "options_file": gettext_lazy("Choices go with a text alone. Take the file out, or send it as another step."),
+    "options_alone": gettext_lazy("Write the text that the choices answer."),
+    **{
+        fault: sentence(fault)
+        for fault in (
+            interactive.TOO_MUCH_SAID,
+            interactive.WRONG_COUNT,
+            interactive.WRONG_TITLE,
+            interactive.WRONG_LABEL,
+        )
+    },
     "audio_text": gettext_lazy("A sound has no text. Take the text out, or send it as another step."),
     "delay": gettext_lazy("The waiting time is a whole number, at most a year."),
 }

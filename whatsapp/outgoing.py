@@ -60,6 +60,28 @@ class Template(Outgoing):
 
 
 @dataclass(frozen=True, slots=True)
+class Interactive(Outgoing):
+    """A text that is answered by a tap; the rules are `whatsapp.interactive`'s.
+
+    `kind` is WhatsApp's word: `button`, `list`, `cta_url` or `location_request_message`. Each of `options` has `id` and
+    `title`, a row of a list also `description`; `label` opens the list, or the link `url`.
+    """
+
+    type: ClassVar[str] = "interactive"
+    kind: str
+    body: str
+    options: list[dict[str, str]] = field(default_factory=list)
+    label: str = ""
+    url: str = ""
+    header: str = ""
+    footer: str = ""
+
+    @property
+    def text_shown(self) -> str:
+        return self.body
+
+
+@dataclass(frozen=True, slots=True)
 class Reaction(Outgoing):
     """Put an emoji on a message of the conversation; an empty emoji takes it away."""
 
@@ -117,7 +139,13 @@ class Sticker(Media):
 
 
 MEDIA: dict[str, type[Media]] = {kind.type: kind for kind in (Image, Video, Audio, Document, Sticker)}
-KINDS: dict[str, type[Outgoing]] = {Text.type: Text, Template.type: Template, Reaction.type: Reaction, **MEDIA}
+KINDS: dict[str, type[Outgoing]] = {
+    Text.type: Text,
+    Template.type: Template,
+    Interactive.type: Interactive,
+    Reaction.type: Reaction,
+    **MEDIA,
+}
 
 
 class UnknownContent(ValueError):

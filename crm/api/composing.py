@@ -17,8 +17,9 @@ from crm.api.fields import JSONObject
 from crm.api.references import as_uuid
 from crm.media.outgoing import NewFile, content_of
 from crm.models import Conversation, Message
+from whatsapp import interactive
 from whatsapp.models import Template as StoredTemplate
-from whatsapp.outgoing import MEDIA, Outgoing, Reaction, Template, Text
+from whatsapp.outgoing import MEDIA, Interactive, Outgoing, Reaction, Template, Text
 
 _TEXT_SCHEMA = {
     "oneOf": [
@@ -105,6 +106,34 @@ class TemplateInput(serializers.Serializer):
         return attrs
 
 
+class OptionInput(serializers.Serializer):
+    id = serializers.CharField(
+        max_length=interactive.MOST_ID, required=False, help_text="Comes back; the title if left out."
+    )
+    title = serializers.CharField(max_length=interactive.MOST_ROW)
+    description = serializers.CharField(
+        max_length=interactive.MOST_DESCRIPTION, required=False, allow_blank=True, help_text="Of a list's row."
+    )
+
+
+class InteractiveInput(serializers.Serializer):
+    """A text that is answered by a tap."""
+
+    kind = serializers.ChoiceField(choices=[(kind, kind) for kind in interactive.KINDS])
+    body = serializers.CharField(max_length=4096, trim_whitespace=False)
+    options = serializers.ListField(
+        child=OptionInput(), max_length=interactive.MOST_ROWS, required=False, help_text="Three buttons, or ten rows."
+    )
+    label = serializers.CharField(  # type: ignore[assignment]
+        max_length=interactive.MOST_LABEL, required=False, allow_blank=True, help_text="Opens the list, or the link."
+    )
+    url = serializers.CharField(
+        max_length=interactive.MOST_URL, required=False, allow_blank=True, help_text="Of `cta_url`."
+    )
+    header = serializers.CharField(max_length=interactive.MOST_AROUND, required=False, allow_blank=True)
+    footer = serializers.CharField(max_length=interactive.MOST_AROUND, required=False, allow_blank=True)
+
+
 class ReactionInput(serializers.Serializer):
     message_id = serializers.CharField(max_length=200, help_text="Our id of the message, or the provider's.")
     emoji = serializers.CharField(max_length=32, allow_blank=True, help_text="Empty: take ours away.")
@@ -127,11 +156,12 @@ class FileInput(serializers.Serializer):
 
 
 class MessageInput(serializers.Serializer):
-    """`type` names the one object that must be there: `text`, `template`, `reaction`, or the file's kind."""
+    """`type` names the one object that must be there: `text`, `template`, `interactive`, `reaction`, or the file's kind."""
 
-    type = serializers.ChoiceField(choices=[Text.type, Template.type, Reaction.type, *MEDIA])
+    type = serializers.ChoiceField(choices=[Text.type, Template.type, Interactive.type, Reaction.type, *MEDIA])
     text = TextInput(required=False)
     template = TemplateInput(required=False)
+    interactive = InteractiveInput(required=False)
     reaction = ReactionInput(required=False)
     image = FileInput(required=False)
     video = FileInput(required=False)
@@ -171,6 +201,9 @@ def _content(conversation: Conversation, type: str, given: dict[str, Any]) -> Ou
     if type == Template.type:
         components = given.get("components") or _components(conversation, given)
         return Template(name=given["name"], language=given["language"], components=components)
+    if type == Interactive.type:
+        options = [{"id": each["title"], **each} for each in given.get("options", ())]
+        return Interactive(**given | {"options": options})
     if type == Reaction.type:
         return Reaction(target_id=provider_id(conversation, given["message_id"]), emoji=given["emoji"])
     if type in MEDIA:

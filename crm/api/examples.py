@@ -137,6 +137,17 @@ TEMPLATE_MESSAGE = _request(
     "A template",
     {"type": "template", "template": {"name": "order_ready", "language": "es", "variables": ["Rosa", "A-1042"]}},
 )
+INTERACTIVE = _request(
+    "Buttons",
+    {
+        "type": "interactive",
+        "interactive": {
+            "kind": "button",
+            "body": "¿Le agendamos la entrega?",
+            "options": [{"id": "today", "title": "Hoy"}, {"id": "tomorrow", "title": "Mañana"}],
+        },
+    },
+)
 FILE = _request(
     "A document",
     {

@@ -89,7 +89,14 @@ class Thread(mixins.ListModelMixin, MessageResource):
         parameters=[_CONVERSATION_ID],
         request=MessageInput,
         responses={200: MessageSerializer, 201: MessageSerializer} | ASKING,
-        examples=[examples.TEXT, examples.TEMPLATE_MESSAGE, examples.REACTION, examples.FILE, examples.MESSAGE],
+        examples=[
+            examples.TEXT,
+            examples.TEMPLATE_MESSAGE,
+            examples.INTERACTIVE,
+            examples.REACTION,
+            examples.FILE,
+            examples.MESSAGE,
+        ],
     )
     def create(self, request: Request, conversation_id: str) -> Response:
         conversation = self._conversation()

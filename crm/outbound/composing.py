@@ -18,6 +18,7 @@ from crm.explanations import (
     INCOMPLETE_TEMPLATE,
     NO_ADDRESS,
     NO_FILES,
+    NO_OPTIONS,
     TOO_LONG,
     UNKNOWN_TEMPLATE,
     UNREADABLE,
@@ -39,11 +40,12 @@ from crm.models import (
     Source,
 )
 from tenants.models import Membership
+from whatsapp import interactive
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.errors import Reason
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.models import TemplateStatus
-from whatsapp.outgoing import Media, Outgoing, Template, Text
+from whatsapp.outgoing import Interactive, Media, Outgoing, Template, Text
 from whatsapp.outgoing import Reaction as ReactionContent
 
 _PRIORITY = {Source.SEQUENCE: Priority.SEQUENCE, Source.BROADCAST: Priority.CAMPAIGN}
@@ -192,6 +194,11 @@ def checked(conversation: Conversation, content: Outgoing, now: datetime, lookup
             raise CannotSend(NO_FILES)
         if len(content.caption) > capabilities.max_caption_length:
             raise CannotSend(CAPTION_TOO_LONG)
+    if isinstance(content, Interactive):
+        if not capabilities.interactive:
+            raise CannotSend(NO_OPTIONS)
+        if found := interactive.fault(content):
+            raise CannotSend(found)
     if isinstance(content, Template):
         content = _checked_template(conversation, content, lookups)
     elif capabilities.has_window and not conversation.window(now).can_send_free_form:

@@ -38,6 +38,10 @@ class Composer:
         return bool(CAPABILITIES[self.conversation.number.provider].media)
 
     @property
+    def takes_options(self) -> bool:
+        return CAPABILITIES[self.conversation.number.provider].interactive
+
+    @property
     def most_video(self) -> int:
         """Bytes; what is larger is made smaller first."""
         return CAPABILITIES[self.conversation.number.provider].media["video"].max_bytes

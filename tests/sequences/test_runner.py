@@ -1,6 +1,7 @@
 """What is due is decided once, whoever runs it and however often; each end of a sequence, with its explanation."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -233,6 +234,23 @@ def test_a_page_costs_the_same_queries_for_one_and_for_many(ours, django_assert_
 
     with django_assert_max_num_queries(26):
         assert run() == 40
+
+
+def test_choices_of_a_step_go_out_as_buttons(ours, begin):
+    choices = Variant(text="Hola {name}, ¿cuándo?", options=("Hoy", "Otro día"), label="Ver")
+    enrollment = begin(Step("", variants=(choices,)))
+    run()
+    assert Told(ours, enrollment).sent == [("interactive", "Hola Rosa Quispe, ¿cuándo?")]
+    with ours.transaction():
+        payload = Message.objects.get(source="sequence").payload
+    assert payload["kind"] == "button" and [each["title"] for each in payload["options"]] == ["Hoy", "Otro día"]
+
+
+def test_where_there_are_no_buttons_the_choices_are_words(ours, begin, monkeypatch):
+    monkeypatch.setitem(runner.CAPABILITIES, "cloud", replace(runner.CAPABILITIES["cloud"], interactive=False))
+    enrollment = begin(Step("", variants=(Variant(text="¿Cuándo?", options=("Hoy", "Otro día"), label="Ver"),)))
+    run()
+    assert Told(ours, enrollment).sent == [("text", "¿Cuándo?\n• Hoy\n• Otro día")]
 
 
 def test_a_sequence_waits_behind_people(ours, begin):

@@ -336,3 +336,16 @@ def test_somebody_elses_number_is_no_choice(ours, theirs, supervisor):
     assert answer.status_code == 422
     with ours.transaction():
         assert not Sequence.objects.exists()
+
+
+def test_a_step_with_choices_is_kept_and_shown_and_what_is_wrong_is_said(ours, supervisor):
+    refused = supervisor.post("/sequences/new/", written("¿Cuándo?", **{"s0-options": "\n".join("abcdefghijk")}))
+    assert refused.status_code == 422 and "a list of one to ten" in refused.content.decode()
+
+    supervisor.post("/sequences/new/", written("¿Cuándo?", **{"s0-options": "Hoy\r\nOtro día\r\n"}))
+    with ours.transaction():
+        sequence = Sequence.objects.select_related("version").get()
+        (variant,) = sequence.version.content.steps[0].variants
+    assert variant.options == ("Hoy", "Otro día") and variant.label
+    page = supervisor.get(f"/sequences/{sequence.pk}/").content.decode()
+    assert "Hoy\nOtro día</textarea>" in page and "<li>Otro día</li>" in page

@@ -40,6 +40,10 @@
     text.value = "";
     form.elements.client_id.value = newId();
     form.elements.quoted.value = "";
+    if (form.elements.options) {
+      form.elements.options.value = "";
+      form.querySelector(".composer__options").open = false;
+    }
     form.querySelectorAll(".composer__quote, .composer__error").forEach((part) => part.remove());
     text.removeAttribute("aria-invalid");
     text.dispatchEvent(new Event("composer-emptied", { bubbles: true }));
@@ -132,7 +136,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    if (!event.target.matches("form[data-composer] textarea")) return;
+    if (!event.target.matches("form[data-composer] textarea[data-limit]")) return;
     event.preventDefault();
     event.target.form.requestSubmit();
   });

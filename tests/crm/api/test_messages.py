@@ -254,6 +254,44 @@ def test_a_template_that_cannot_be_sent_is_refused(ours, send, template, reason)
     assert (answer.status_code, answer.json()["reason"]) == (422, reason)
 
 
+LINK = {"kind": "cta_url", "body": "Su pedido", "label": "Verlo", "url": "https://tienda.example/1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (
+            {"kind": "button", "body": "¿Cuándo?", "options": [{"title": "Hoy"}, {"id": "m", "title": "Mañana"}]},
+            {"options": [{"id": "Hoy", "title": "Hoy"}, {"id": "m", "title": "Mañana"}]},
+        ),
+        (LINK, LINK),
+        ({"kind": "location_request_message", "body": "¿Dónde está?"}, {"options": []}),
+    ],
+)
+def test_what_is_answered_by_a_tap_goes_out(ours, send, given, kept):
+    answer = send(type="interactive", interactive=given)
+
+    assert answer.status_code == 201, answer.json()
+    assert answer.json()["payload"].items() >= kept.items()
+    assert answer.json()["text"] == given["body"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"url": "javascript:alert(1)"}, "options_link"),
+        ({"label": ""}, "options_label"),
+        ({"kind": "button", "options": []}, "options_count"),
+        ({"kind": "button", "options": [{"title": "a"}, {"title": "a"}]}, "options_title"),
+    ],
+)
+def test_what_whatsapp_would_not_take_is_refused_with_what_to_change(ours, send, change, reason):
+    answer = send(type="interactive", interactive=LINK | change)
+
+    assert answer.status_code == 422
+    assert answer.json()["reason"] == reason and answer.json()["detail"]
+
+
 @pytest.mark.parametrize("named_by", ["pk", "provider_message_id"])
 def test_a_reaction_goes_onto_a_message_of_the_conversation(ours, our_talk, send, named_by):
     target = str(getattr(our_talk.message, named_by))

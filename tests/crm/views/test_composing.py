@@ -107,6 +107,25 @@ def test_line_ends_of_a_browser_count_as_one_character(ana, ours, rosa):
     assert sent(ours, rosa)[0].text == "\n".join(lines)
 
 
+def test_choices_go_out_as_buttons_and_are_shown(ana, ours, rosa):
+    answer = send(ana, rosa, "¿Cuándo se lo llevamos?", options="Hoy\r\nMañana\r\n")
+
+    page = answer.content.decode()
+    assert answer.status_code == 201 and "¿Cuándo se lo llevamos?" in page
+    assert page.index("Hoy</span>") < page.index("Mañana</span>")
+    (message,) = sent(ours, rosa)
+    assert (message.type, message.payload["kind"], len(message.payload["options"])) == ("interactive", "button", 2)
+
+
+def test_choices_that_whatsapp_would_refuse_come_back_with_the_reason(ana, ours, rosa):
+    answer = send(ana, rosa, "¿Cuál?", options="\n".join(f"Talla {size}" for size in range(30, 41)))
+
+    page = answer.content.decode()
+    assert answer.status_code == 422 and "a list of one to ten" in page
+    assert "Talla 40" in page and "¿Cuál?" in page
+    assert sent(ours, rosa) == []
+
+
 def test_closed_window_refuses_text_and_offers_templates(ana, ours, marco, template):
     page = ana.get(f"/inbox/{marco.pk}/").content.decode()
     answer = send(ana, marco, "¿Sigues ahí?")

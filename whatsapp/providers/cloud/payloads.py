@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from whatsapp.errors import Reason
-from whatsapp.outgoing import MEDIA, Audio, Document, Media, Outgoing, Reaction, Recipient, Template, Text
+from whatsapp.interactive import BUTTON, LINK, LIST
+from whatsapp.outgoing import MEDIA, Audio, Document, Interactive, Media, Outgoing, Reaction, Recipient, Template, Text
 from whatsapp.providers.base import Refused
 
 MAX_REFERENCE_LENGTH = 512
@@ -65,6 +66,25 @@ def _template(content: Template) -> dict[str, Any]:
     return template
 
 
+def _interactive(content: Interactive) -> dict[str, Any]:
+    body: dict[str, Any] = {"type": content.kind, "body": {"text": content.body}, "action": _action(content)}
+    if content.header:
+        body["header"] = {"type": "text", "text": content.header}
+    if content.footer:
+        body["footer"] = {"text": content.footer}
+    return body
+
+
+def _action(content: Interactive) -> dict[str, Any]:
+    if content.kind == BUTTON:
+        return {"buttons": [{"type": "reply", "reply": {"id": o["id"], "title": o["title"]}} for o in content.options]}
+    if content.kind == LIST:
+        return {"button": content.label, "sections": [{"rows": content.options}]}
+    if content.kind == LINK:
+        return {"name": content.kind, "parameters": {"display_text": content.label, "url": content.url}}
+    return {"name": "send_location"}
+
+
 def _reaction(content: Reaction) -> dict[str, Any]:
     return {"message_id": content.target_id, "emoji": content.emoji}
 
@@ -85,6 +105,7 @@ def _media(content: Media) -> dict[str, Any]:
 _BODIES: dict[str, Callable[[Any], dict[str, Any]]] = {
     Text.type: _text,
     Template.type: _template,
+    Interactive.type: _interactive,
     Reaction.type: _reaction,
     **dict.fromkeys(MEDIA, _media),
 }

@@ -1,7 +1,7 @@
 import pytest
 
 from whatsapp.errors import Reason
-from whatsapp.outgoing import Outgoing, Reaction, Recipient, Template, Text
+from whatsapp.outgoing import Interactive, Outgoing, Reaction, Recipient, Template, Text
 from whatsapp.providers.base import Refused
 from whatsapp.providers.cloud.payloads import message, read_receipt
 
@@ -93,3 +93,56 @@ def test_read_and_typing():
 
     assert read_receipt(message_id="wamid.1") == read
     assert read_receipt(message_id="wamid.1", typing=True) == {**read, "typing_indicator": {"type": "text"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        (
+            Interactive(kind="button", body="¿Cuándo?", footer="Ventana", options=[{"id": "h", "title": "Hoy"}]),
+            {
+                "type": "button",
+                "body": {"text": "¿Cuándo?"},
+                "footer": {"text": "Ventana"},
+                "action": {"buttons": [{"type": "reply", "reply": {"id": "h", "title": "Hoy"}}]},
+            },
+        ),
+        (
+            Interactive(
+                kind="list", body="¿Cuál?", label="Ver", options=[{"id": "p", "title": "Pro", "description": "todo"}]
+            ),
+            {
+                "type": "list",
+                "body": {"text": "¿Cuál?"},
+                "action": {
+                    "button": "Ver",
+                    "sections": [{"rows": [{"id": "p", "title": "Pro", "description": "todo"}]}],
+                },
+            },
+        ),
+        (
+            Interactive(
+                kind="cta_url", body="Su pedido", header="Listo", label="Verlo", url="https://tienda.example/1"
+            ),
+            {
+                "type": "cta_url",
+                "header": {"type": "text", "text": "Listo"},
+                "body": {"text": "Su pedido"},
+                "action": {
+                    "name": "cta_url",
+                    "parameters": {"display_text": "Verlo", "url": "https://tienda.example/1"},
+                },
+            },
+        ),
+        (
+            Interactive(kind="location_request_message", body="¿Dónde está?"),
+            {
+                "type": "location_request_message",
+                "body": {"text": "¿Dónde está?"},
+                "action": {"name": "send_location"},
+            },
+        ),
+    ],
+)
+def test_what_is_answered_by_a_tap(content, sent):
+    assert message(recipient=ANA, content=content)["interactive"] == sent
