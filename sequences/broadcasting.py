@@ -26,9 +26,9 @@ from sequences.runner import template_content
 from sequences.schedule import BLOCKING
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.context import system_transaction, tenant_transaction
-from tenants.models import Severity, Tenant
+from tenants.models import Membership, Severity, Tenant
 from whatsapp.errors import Reason
-from whatsapp.models import Number
+from whatsapp.models import Number, Template
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,33 @@ class Pause(StrEnum):
 
 
 # --- People's orders --------------------------------------------------------------------------------------------------
+
+
+def draft(
+    *,
+    name: str,
+    number: Number,
+    template: Template,
+    audience: dict[str, Any],
+    rows: list[list[Any]],
+    by: Membership,
+    now: datetime,
+    variables: dict[str, str] | None = None,
+) -> Broadcast:
+    """Write one; nobody is on its list before it is prepared. Variables that are not given begin with the first name."""
+    return Broadcast.objects.create(
+        tenant_id=number.tenant_id,
+        name=name.strip(),
+        number=number,
+        template_name=template.name,
+        template_language=template.language,
+        template_category=template.category.lower(),
+        variables=variables or {name: "{first_name}" if name == "1" else "" for name in template.variables},
+        audience=audience,
+        rows=rows,
+        created_by=by,
+        created_at=now,
+    )
 
 
 def start(broadcast: Broadcast, *, now: datetime, at: datetime | None = None) -> bool:

@@ -105,18 +105,14 @@ def new(request: MemberRequest) -> HttpResponse:
         given = form.cleaned_data
         template, read = given["template"], given.get("list")
         meant = {"file": given["file"].name, "columns": read.columns} if read else {"label": given["label"].strip()}
-        broadcast = Broadcast.objects.create(
-            tenant_id=request.membership.tenant_id,
-            name=given["name"].strip(),
+        broadcast = broadcasting.draft(
+            name=given["name"],
             number=given["number"],
-            template_name=template.name,
-            template_language=template.language,
-            template_category=template.category.lower(),
-            variables={name: "{first_name}" if name == "1" else "" for name in template.variables},
+            template=template,
             audience=meant | ({"days": given["days"]} if given["days"] and not read else {}),
             rows=read.rows if read else [],
-            created_by=request.membership,
-            created_at=clock.now(),
+            by=request.membership,
+            now=clock.now(),
         )
         return redirect("broadcast", broadcast.pk)
     templates = [each for each in form.fields["template"].queryset if can_send(each)]  # type: ignore[attr-defined]

@@ -43,6 +43,7 @@ RESOURCES = {
     "templates": "template",
     "sequences": "sequence",
     "enrollments": "enrollment",
+    "broadcasts": "broadcast",
 }
 # Signing in and what needs no company; the back office has a suite of its own (test_admin in each package).
 ELSEWHERE = (
