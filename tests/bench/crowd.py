@@ -62,17 +62,22 @@ _PAGE = 10_000
 
 def populate(stage: Stage, company: Company, *, first: int = 1, last: int, messages: int, say: Any = None) -> None:
     """Give the company conversations number `first` to `last`, with so many messages each."""
-    texts = [f"Mensaje {i}: ¿tienen el modelo de cuero en la talla {35 + i}? Gracias." for i in range(20)]
-    values = _sealed(company, texts) | {"messages": messages}
     with stage.owner() as owner:
         owner.execute("SET session_replication_role = replica")
-        for start in range(first, last + 1, _PAGE):
-            page = values | {"first": start, "last": min(start + _PAGE - 1, last)}
-            for statement in (_CONTACTS, _IDENTITIES, _CONVERSATIONS, *([_MESSAGES] if messages else [])):
-                owner.execute(statement, page)
-            if say and page["last"] % 50_000 == 0:
-                say(f"{page['last']:,} conversations written")
+        write(owner.execute, company, first=first, last=last, messages=messages, say=say)
         _analyse(owner)
+
+
+def write(execute: Any, company: Company, *, first: int, last: int, messages: int, say: Any = None) -> None:
+    """The same through any connection that may write the company's rows. Two companies take numbers of their own."""
+    texts = [f"Mensaje {i}: ¿tienen el modelo de cuero en la talla {35 + i}? Gracias." for i in range(20)]
+    values = _sealed(company, texts) | {"messages": messages}
+    for start in range(first, last + 1, _PAGE):
+        page = values | {"first": start, "last": min(start + _PAGE - 1, last)}
+        for statement in (_CONTACTS, _IDENTITIES, _CONVERSATIONS, *([_MESSAGES] if messages else [])):
+            execute(statement, page)
+        if say and page["last"] % 50_000 == 0:
+            say(f"{page['last']:,} conversations written")
 
 
 _QUEUE = """
