@@ -231,7 +231,7 @@ class _Reader:
         )
 
     def _options(self, value: Any) -> tuple[str, ...]:
-        lines = [str(line).strip()[:200] for line in value[:20]] if isinstance(value, list | tuple) else []
+        lines = [str(line).strip()[:2048] for line in value[:20]] if isinstance(value, list | tuple) else []
         return tuple(filter(None, lines))
 
     def _file(self, value: Any) -> File | None:

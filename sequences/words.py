@@ -68,6 +68,7 @@ FAULTS: dict[str, Any] = {
             interactive.WRONG_COUNT,
             interactive.WRONG_TITLE,
             interactive.WRONG_LABEL,
+            interactive.WRONG_LINK,
         )
     },
     "audio_text": gettext_lazy("A sound has no text. Take the text out, or send it as another step."),

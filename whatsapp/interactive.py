@@ -43,13 +43,16 @@ def fault(content: Interactive) -> str:
 def offering(body: str, lines: Iterable[str], *, label: str) -> Interactive:
     """A text with these answers to choose from, one a line, `title | explanation` for a row that needs one.
 
-    Three short ones are buttons; more of them, longer ones or explained ones are a list that opens with `label`.
+    Three short ones are buttons; more of them, longer ones or explained ones are a list that opens with `label`. A single
+    one that is explained by an address, `title | https://…`, is a link.
     """
     options = []
     for line in lines:
         title, _bar, description = (part.strip() for part in line.partition("|"))
         if title:
             options.append({"id": title, "title": title} | ({"description": description} if description else {}))
+    if len(options) == 1 and options[0].get("description", "").startswith(("https://", "http://")):
+        return Interactive(kind=LINK, body=body, label=options[0]["title"], url=options[0]["description"])
     is_short = len(options) <= MOST_BUTTONS and all(
         len(each["title"]) <= MOST_BUTTON and "description" not in each for each in options
     )

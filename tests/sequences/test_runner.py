@@ -1,7 +1,7 @@
 """What is due is decided once, whoever runs it and however often; each end of a sequence, with its explanation."""
 
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ from django.db import connection, connections
 
 from crm.models import Budget, Contact, Conversation, Message
 from sequences import enrolling, runner
-from sequences.definition import Closed, Step, Variant
+from sequences.definition import Closed, Definition, Step, Variant
 from sequences.models import Enrollment, Sequence, StepRun
 from tenants.context import system_transaction
 from tests.cast import found_company
@@ -244,6 +244,15 @@ def test_choices_of_a_step_go_out_as_buttons(ours, begin):
     with ours.transaction():
         payload = Message.objects.get(source="sequence").payload
     assert payload["kind"] == "button" and [each["title"] for each in payload["options"]] == ["Hoy", "Otro día"]
+
+
+def test_a_step_may_carry_a_link(ours, begin):
+    link = Variant(text="Su pedido", options=("Verlo | https://tienda.example/" + "a" * 300,), label="Ver")
+    begin(Definition.read({"steps": [asdict(Step("", variants=(link,)))]}).steps[0])
+    run()
+    with ours.transaction():
+        payload = Message.objects.get(source="sequence").payload
+    assert (payload["kind"], payload["label"], len(payload["url"])) == ("cta_url", "Verlo", 323)
 
 
 def test_where_there_are_no_buttons_the_choices_are_words(ours, begin, monkeypatch):

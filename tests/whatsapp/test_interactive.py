@@ -33,6 +33,14 @@ def test_three_short_ones_are_buttons_and_all_else_is_a_list():
     assert offering("¿Cuál?", ["Más de veinte letras aq"], label="Ver").kind == "list"
 
 
+def test_a_single_one_with_an_address_is_a_link():
+    link = offering("Su pedido", ["Verlo | https://tienda.example/1?a=b"], label="Ver")
+    assert (link.kind, link.label, link.url, link.options) == ("cta_url", "Verlo", "https://tienda.example/1?a=b", [])
+    assert fault(link) == ""
+    assert fault(offering("Su pedido", ["Un título demasiado largo | https://tienda.example"], label="Ver")) != ""
+    assert offering("¿Cuál?", ["Una | https://a.example", "Otra"], label="Ver").kind == "list"
+
+
 def titled(*titles: str, kind: str = "button", **more: str) -> Interactive:
     options = [{"id": str(place), "title": title} | more for place, title in enumerate(titles)]
     return Interactive(kind=kind, body="¿?", options=options, label="Ver")
