@@ -133,7 +133,8 @@ def judge(
             counted.append(send)
     if not counted:
         return Judgement(0.0, Level.NONE, 0, tuple(weights))
-    is_reported = any(send.kind is Kind.REPORTED for send in counted)
+    # Whatever else counted that day.
+    is_reported = any(send.kind is Kind.REPORTED for send in sends)
     length = now - counted[0].at
     share = max(silences.share_lasting(length, len(counted)), _share_longer(own, length))
     odds = silences.odds / (1 + len(own)) / share

@@ -88,7 +88,7 @@ def _take_files(page: Page, name: str) -> None:
     page.locator("a.conv").first.click()
     page.locator(".msg a.media img").first.wait_for()
     page.locator("[data-files]").set_input_files(str(FOLDER / "login.png"))
-    page.fill("#composer textarea", "Así se ve en nuestra tienda")
+    page.fill("#text", "Así se ve en nuestra tienda")
     _shoot(page, name)
 
 

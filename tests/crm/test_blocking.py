@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crm.blocking import CEILING, Kind, Level, Send, Silences, Weight, judge
@@ -109,6 +109,7 @@ def test_it_is_a_likelihood_and_never_certain(sends, silences, own, was_reached)
 
 
 @given(sends, silences, own)
+@example([Send(NOW, Kind.STUCK, 0, 3), Send(NOW, Kind.REPORTED)], Silences(ended=(), never=0), [])
 def test_waiting_longer_never_makes_it_less_likely(sends, silences, own):
     """The same misses, with nothing heard for another week."""
     before = judge(sends, was_reached=True, silences=silences, own=own, now=NOW)

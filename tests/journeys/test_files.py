@@ -18,7 +18,7 @@ def photo(colour: str) -> bytes:
 DROP = """([name, type, bytes, kind]) => {
   const held = new DataTransfer();
   held.items.add(new File([new Uint8Array(bytes)], name, { type }));
-  const target = document.querySelector("#composer textarea");
+  const target = document.querySelector("#composer #text");
   const event = kind === "paste"
     ? new ClipboardEvent("paste", { clipboardData: held, bubbles: true, cancelable: true })
     : new DragEvent("drop", { dataTransfer: held, bubbles: true, cancelable: true });
@@ -44,13 +44,13 @@ def test_a_photo_arrives_and_files_go_back(running, person):
         ]
     )
     expect(ana.locator(".tray__file")).to_have_count(2)
-    ana.locator("#composer textarea").fill("Este es el rosado")
-    ana.locator("#composer textarea").press("Enter")
+    ana.locator("#composer #text").fill("Este es el rosado")
+    ana.locator("#composer #text").press("Enter")
     expect(ana.locator(".msg--out a.media img")).to_be_visible()
     expect(ana.locator(".msg--out", has_text="Este es el rosado")).to_have_count(1)
     expect(ana.locator(".msg--out .chip-card", has_text="boleta.pdf")).to_be_visible()
     expect(ana.locator(".tray__file")).to_have_count(0)
-    expect(ana.locator("#composer textarea")).to_have_value("")
+    expect(ana.locator("#composer #text")).to_have_value("")
 
     for kind, name in (("drop", "soltado.png"), ("paste", "pegado.png")):
         ana.evaluate(DROP, [name, "image/png", list(photo("teal")), kind])
@@ -72,9 +72,9 @@ def test_a_file_that_cannot_go_says_why_and_stays(running, person):
     running.customer_writes(phone_number_id="100000000000001", **{"from": "51987001042"}, name="Nora Nada", text="hola")
     ana.locator(".conv", has_text="Nora Nada").click()
     ana.locator("[data-files]").set_input_files({"name": "nada.txt", "mimeType": "text/plain", "buffer": b""})
-    ana.locator("#composer textarea").fill("le mando el texto")
+    ana.locator("#composer #text").fill("le mando el texto")
     ana.locator("#composer [type=submit]").click()
 
     expect(ana.locator(".tray .composer__error")).to_be_visible()
     expect(ana.locator(".tray__file", has_text="nada.txt")).to_be_visible()
-    expect(ana.locator("#composer textarea")).to_have_value("le mando el texto")
+    expect(ana.locator("#composer #text")).to_have_value("le mando el texto")
