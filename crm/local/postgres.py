@@ -82,7 +82,6 @@ class Postgres(Server):
             "max_connections": 100,
             "shared_buffers": "256MB",
             "max_wal_size": "512MB",
-            "random_page_cost": 1.1,  # no disk of today turns: an index is worth it far earlier than by default
             "wal_level": "minimal",
             "max_wal_senders": 0,
             "io_method": "sync",  # no extra processes
@@ -94,7 +93,11 @@ class Postgres(Server):
             "log_min_error_statement": "panic",
             "log_error_verbosity": "terse",
         }
-        if not self.durable:
+        if self.durable:
+            options["random_page_cost"] = (
+                1.1  # no disk of today turns: an index is worth it far earlier than by default
+            )
+        else:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         program = binary("postgres")
         words = [*unprivileged(program, folder=self.data_dir), str(program), "-D", str(self.folder)]
