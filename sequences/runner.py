@@ -9,10 +9,8 @@ import json
 import logging
 import time
 import zlib
-from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -145,38 +143,43 @@ def run_due(now: datetime) -> int:
     with system_transaction(), connection.cursor() as cursor:
         cursor.execute(_TENANTS, [now])
         tenants = Tenant.objects.in_bulk([row[0] for row in cursor.fetchall()])
-    counts = {tenant: _run_page(tenant, now) for tenant in tenants.values()}
-    done, rest = sum(counts.values()), deque(tenant for tenant, count in counts.items() if count == PAGE)
+    finished = set[UUID]()
+    done = _run_round(tenants.values(), finished, now, until)
+    rest = [tenant for tenant in tenants.values() if tenant.pk not in finished]
     if not rest:
         return done
     # One page is computed while PostgreSQL works on the others.
     with ThreadPoolExecutor(AT_ONCE - 1, thread_name_prefix="sequences") as executor:
-        beside = [executor.submit(_run_beside, rest, now, until) for _ in range(AT_ONCE - 1)]
-        done += _run_pages(rest, now, until)
+        beside = [executor.submit(_run_beside, rest, finished, now, until) for _ in range(AT_ONCE - 1)]
+        done += _run_rounds(rest, finished, now, until)
     return done + sum(each.result() for each in beside)
 
 
-def _run_beside(tenants: "deque[Tenant]", now: datetime, until: float) -> int:
+def _run_beside(tenants: Sequence[Tenant], finished: set[UUID], now: datetime, until: float) -> int:
     try:
-        return _run_pages(tenants, now, until)
+        return _run_rounds(tenants, finished, now, until)
     finally:
         connection.close()
 
 
-def _run_pages(tenants: "deque[Tenant]", now: datetime, until: float) -> int:
-    """Page after page, the companies in turn, until none has a full one. Several threads may run it with the same deque."""
+def _run_rounds(tenants: Sequence[Tenant], finished: set[UUID], now: datetime, until: float) -> int:
+    """Rounds of pages until no company has a full one; threads that share `finished` may run them side by side."""
     done = 0
-    while time.monotonic() < until:
-        try:
-            tenant = tenants[0]  # it stays: another thread may take its next page meanwhile
-        except IndexError:
+    while time.monotonic() < until and (rest := [tenant for tenant in tenants if tenant.pk not in finished]):
+        done += _run_round(rest, finished, now, until)
+    return done
+
+
+def _run_round(tenants: Iterable[Tenant], finished: set[UUID], now: datetime, until: float) -> int:
+    """A page of each company, so that a large one keeps no other waiting; who has less than a page is `finished`."""
+    done = 0
+    for tenant in tenants:
+        if time.monotonic() >= until:
             break
-        tenants.rotate(-1)
         count = _run_page(tenant, now)
         done += count
         if count < PAGE:
-            with suppress(ValueError):
-                tenants.remove(tenant)
+            finished.add(tenant.pk)
     return done
 
 

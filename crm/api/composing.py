@@ -202,7 +202,10 @@ def _content(conversation: Conversation, type: str, given: dict[str, Any]) -> Ou
         components = given.get("components") or _components(conversation, given)
         return Template(name=given["name"], language=given["language"], components=components)
     if type == Interactive.type:
-        options = [{"id": each["title"], **each} for each in given.get("options", ())]
+        options = [
+            {"id": option["title"], **{name: text for name, text in option.items() if text}}
+            for option in given.get("options", ())
+        ]
         return Interactive(**given | {"options": options})
     if type == Reaction.type:
         return Reaction(target_id=provider_id(conversation, given["message_id"]), emoji=given["emoji"])

@@ -94,9 +94,8 @@ class Postgres(Server):
             "log_error_verbosity": "terse",
         }
         if self.durable:
-            options["random_page_cost"] = (
-                1.1  # no disk of today turns: an index is worth it far earlier than by default
-            )
+            # No disk of today turns: an index is worth it far earlier than by default.
+            options["random_page_cost"] = 1.1
         else:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         program = binary("postgres")

@@ -264,6 +264,10 @@ LINK = {"kind": "cta_url", "body": "Su pedido", "label": "Verlo", "url": "https:
             {"kind": "button", "body": "¿Cuándo?", "options": [{"title": "Hoy"}, {"id": "m", "title": "Mañana"}]},
             {"options": [{"id": "Hoy", "title": "Hoy"}, {"id": "m", "title": "Mañana"}]},
         ),
+        (
+            {"kind": "list", "body": "¿Cuál?", "label": "Ver", "options": [{"title": "Pro", "description": ""}]},
+            {"options": [{"id": "Pro", "title": "Pro"}]},
+        ),
         (LINK, LINK),
         ({"kind": "location_request_message", "body": "¿Dónde está?"}, {"options": []}),
     ],

@@ -117,6 +117,20 @@ def test_choices_go_out_as_buttons_and_are_shown(ana, ours, rosa):
     assert (message.type, message.payload["kind"], len(message.payload["options"])) == ("interactive", "button", 2)
 
 
+def test_choices_of_a_customer_are_none_of_ours(ana, ours, rosa):
+    """What comes in is shown as words, whatever its object pretends to be."""
+    with ours.transaction():
+        message = inbound(rosa, "Verlo")
+        Message.objects.filter(pk=message.pk).update(
+            type="interactive",
+            payload=Message._meta.get_field("payload").sealed(
+                {"kind": "cta_url", "label": "Verlo", "url": "javascript:alert(1)"}, tenant_id=ours.tenant.pk
+            ),
+        )
+    page = ana.get(f"/inbox/{rosa.pk}/").content.decode()
+    assert "Verlo" in page and "javascript:alert" not in page and "msg__buttons" not in page
+
+
 def test_choices_that_whatsapp_would_refuse_come_back_with_the_reason(ana, ours, rosa):
     answer = send(ana, rosa, "¿Cuál?", options="\n".join(f"Talla {size}" for size in range(30, 41)))
 
