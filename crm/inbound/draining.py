@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
+from psycopg.errors import DeadlockDetected
 
 from crm import signals
 from crm.inbound.merging import Delivery, Merged, merge
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 BATCH = 1000
 TRIES = 8
 LONGEST_WAIT_SECONDS = 3600
+MOST_DEADLOCKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def _drain_batch(batch: int) -> int:
     return len(ids)
 
 
-def _drain_one(event_id: int) -> None:
+def _drain_one(event_id: int, *, deadlocks: int = 0) -> None:
     try:
         with system_transaction(), connection.cursor() as cursor:
             cursor.execute(_CLAIM_ONE, [event_id])
@@ -105,6 +107,11 @@ def _drain_one(event_id: int) -> None:
             if row:
                 _merge_stored(cursor, [_stored(row)])
     except Exception as error:
+        if isinstance(error.__cause__, DeadlockDetected) and deadlocks < MOST_DEADLOCKS:
+            # What one event says of two people may be locked the other way round by another worker: PostgreSQL ends
+            # one of them, which goes again once the other is through. Nothing is wrong with the webhook.
+            log.warning("met another worker, merging again", extra={"webhook": event_id})
+            return _drain_one(event_id, deadlocks=deadlocks + 1)
         log.exception("webhook could not be merged", extra={"webhook": event_id})
         _postpone(event_id, f"{type(error).__name__}: {_first_line(error)}")
 

@@ -171,12 +171,19 @@ WITH known AS (
 DELETE FROM crm_unmatchedstatus u USING known WHERE u.id = known.id
 RETURNING u.number_id, u.tenant_id, u.provider_message_id, u.status, u.facts
 """
+# Locked by id, as every other writer of many contacts does.
 _OPT_OUT = """
-UPDATE crm_contact k SET marketing_stopped = true, marketing_preference_at = f.at
-FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[]) AS f (number_id, provider_message_id, at)
-JOIN crm_message m ON m.number_id = f.number_id AND m.provider_message_id = f.provider_message_id
-JOIN crm_conversation c ON c.id = m.conversation_id
-WHERE k.id = c.contact_id AND (k.marketing_preference_at IS NULL OR k.marketing_preference_at < f.at)
+WITH said AS (
+    SELECT c.contact_id, max(f.at) AS at
+    FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[]) AS f (number_id, provider_message_id, at)
+    JOIN crm_message m ON m.number_id = f.number_id AND m.provider_message_id = f.provider_message_id
+    JOIN crm_conversation c ON c.id = m.conversation_id GROUP BY c.contact_id
+), locked AS (
+    SELECT k.id, said.at FROM crm_contact k JOIN said ON said.contact_id = k.id ORDER BY k.id FOR NO KEY UPDATE OF k
+)
+UPDATE crm_contact k SET marketing_stopped = true, marketing_preference_at = locked.at
+FROM locked
+WHERE k.id = locked.id AND (k.marketing_preference_at IS NULL OR k.marketing_preference_at < locked.at)
 """
 
 

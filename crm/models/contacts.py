@@ -116,7 +116,7 @@ class IdentityKind(models.TextChoices):
 class Identity(TenantModel):
     """One address of a contact. `value` is the canonical form (a phone's national variants are one), unique in the tenant."""
 
-    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="identities")
+    contact = TenantForeignKey(Contact, on_delete=models.CASCADE, related_name="identities", db_index=True)
     kind = models.CharField(_("kind"), max_length=14, choices=IdentityKind)
     value = models.CharField(_("value"), max_length=200)
     # As the provider wrote it last: what to send to.

@@ -174,6 +174,42 @@ def test_many_drains_over_the_same_people_and_messages_end_without_a_failure(com
         assert Identity.objects.filter(kind="bsuid").count() == 12
 
 
+def test_two_events_that_lock_two_people_crosswise_are_merged_both(company, monkeypatch):
+    """Each brings news of one person and the other's wish to get no marketing: PostgreSQL ends one, which goes again."""
+    for place in (1, 2):
+        meta.store(meta.body(said(f"first{place}", phone=f"5190055000{place}")))
+        echo = {"from": "5115550101", "to": f"5190055000{place}", "id": f"echo{place}", "timestamp": str(meta.NOON),
+                "type": "text", "text": {"body": "voy"}}  # fmt: skip
+        meta.store(meta.body(meta.value(message_echoes=[echo]), field="smb_message_echoes"))
+    inbound.drain()
+    stopped = {"errors": [{"code": 131050, "title": "stopped"}]}
+    for place, other in ((1, 2), (2, 1)):
+        news = said(f"news{place}", phone=f"5190055000{place}", at=meta.NOON + 60, name="otro nombre")
+        wish = meta.statuses(meta.status("failed", wamid=f"echo{other}", at=meta.NOON + 60, **stopped))
+        meta.store(meta.body(news, wish))
+    failures, both_hold_one, learn = [], threading.Barrier(2), people._learn
+    monkeypatch.setattr(draining.log, "exception", lambda *args, **more: failures.append(args))
+    met = threading.local()
+
+    def learn_and_meet(*arguments: object) -> None:
+        learn(*arguments)
+        if not getattr(met, "once", False):
+            met.once = True
+            both_hold_one.wait(20)
+
+    monkeypatch.setattr(people, "_learn", learn_and_meet)
+
+    with system_transaction():
+        first, second = WebhookEvent.objects.filter(state=EventState.NEW).values_list("pk", flat=True)
+
+    at_once(lambda: draining._drain_one(first), lambda: draining._drain_one(second))
+
+    assert failures == []
+    with company.transaction():
+        assert set(Contact.objects.values_list("profile_name", "marketing_stopped")) == {("otro nombre", True)}
+        assert Message.objects.filter(provider_message_id__startswith="news").count() == 2
+
+
 def test_two_workers_that_meet_the_same_new_people_in_opposite_order_never_block_each_other(company, monkeypatch):
     failures = []
     monkeypatch.setattr(draining.log, "exception", lambda *args, **more: failures.append(args))
