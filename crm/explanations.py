@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from whatsapp import interactive
+from whatsapp import cards, interactive, places
 from whatsapp.errors import Reason
 
 # Reasons of our own, beside the provider's.
@@ -12,6 +12,7 @@ EMPTY, TOO_LONG, PAUSED, INACTIVE, NO_ADDRESS = "empty", "too_long", "paused", "
 UNKNOWN_TEMPLATE, INCOMPLETE_TEMPLATE, UNREADABLE = "unknown_template", "incomplete_template", "unreadable"
 NOT_FAILED, NOT_UNKNOWN, CANCELLED = "not_failed", "not_unknown", "cancelled"
 CAPTION_TOO_LONG, NO_FILES, NO_OPTIONS = "caption_too_long", "no_files", "no_options"
+NO_LOCATIONS, NO_CARDS = "no_locations", "no_cards"
 FILE_GONE, FILE_TOO_LARGE, FILE_UNREACHABLE = "file_gone", "file_too_large", "file_unreachable"
 FILE_FORBIDDEN, FILE_REFUSED, FILE_UNREADABLE = "file_forbidden", "file_refused", "file_unreadable"
 
@@ -53,6 +54,15 @@ _SENTENCES: dict[str, Any] = {
     CAPTION_TOO_LONG: _("WhatsApp takes at most 1,024 characters with a file. Shorten the text."),
     NO_FILES: _("This number cannot send this kind of file."),
     NO_OPTIONS: _("This number cannot send buttons or lists. Write the choice as text."),
+    NO_LOCATIONS: _("This number cannot send locations. Write the address as text."),
+    NO_CARDS: _("This number cannot send contacts. Write the name and the phone as text."),
+    places.NO_POINT: _(
+        "Write coordinates like -12.0464, -77.0428, or paste the address of a map that shows the place."
+    ),
+    places.NAME_TOO_LONG: _("A place's name and address have at most 1,000 characters. Shorten them."),
+    cards.NO_CARD: _("WhatsApp takes 1 to 257 contacts in a message."),
+    cards.NO_NAME: _("Each contact needs a name."),
+    cards.NO_PHONE: _("Each of the contact's phones needs its number."),
     interactive.TOO_MUCH_SAID: _(
         "With buttons WhatsApp takes at most 1,024 characters, with a list 4,096, and 60 above and below. Shorten the text."
     ),

@@ -9,12 +9,17 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from crm.explanations import sentence
 from crm.models import Conversation, Message
 from tenants.models import Membership, Queue
+from whatsapp import cards, interactive, phones, places
 from whatsapp.interactive import offering
 from whatsapp.models import Template, TemplateStatus
+from whatsapp.outgoing import Contacts, Interactive, Location, Outgoing, Text
 from whatsapp.outgoing import Template as TemplateContent
-from whatsapp.outgoing import Text
+
+# What a text may ask for with a button under it, by the name that addresses give it.
+ASKED = {"location": interactive.LOCATION, "phone": interactive.PHONE}
 
 
 class MessageText(forms.CharField):
@@ -27,7 +32,8 @@ class MessageText(forms.CharField):
 class MessageForm(forms.Form):
     """A text, and the message it answers if it quotes one. `client_id` makes a double click one message.
 
-    With `options`, one a line, it goes out as buttons or as a list to choose from.
+    With `options`, one a line, it goes out as buttons or as a list to choose from; with `asks`, as the request for the
+    customer's location or phone.
     """
 
     client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
@@ -43,6 +49,9 @@ class MessageForm(forms.Form):
     )
 
     options = forms.CharField(required=False, max_length=2000, widget=forms.Textarea)
+    asks = forms.ChoiceField(
+        required=False, choices=[(name, name) for name in ASKED], widget=forms.HiddenInput, initial=""
+    )
 
     def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,13 +59,74 @@ class MessageForm(forms.Form):
 
     def content(self) -> dict[str, Any]:
         """The arguments of `outbound.compose` that come from the person."""
-        quoted, text = self.cleaned_data["quoted"], self.cleaned_data["text"]
-        lines = self.cleaned_data["options"].strip().splitlines()
+        quoted = self.cleaned_data["quoted"]
         return {
-            "content": offering(text, lines, label=gettext("See options")) if lines else Text(body=text),
+            "content": self._said(),
             "client_id": self.cleaned_data["client_id"],
             "quoted_message_id": (quoted.provider_message_id or "") if quoted else "",
         }
+
+    def _said(self) -> Outgoing:
+        text, asks = self.cleaned_data["text"], self.cleaned_data["asks"]
+        if asks:
+            return Interactive(kind=ASKED[asks], body=text)
+        lines = self.cleaned_data["options"].strip().splitlines()
+        return offering(text, lines, label=gettext("See options")) if lines else Text(body=text)
+
+
+class LocationForm(forms.Form):
+    """A point on the map: coordinates, or the address of a map that shows it."""
+
+    client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    point = forms.CharField(
+        label=_("Coordinates or address of a map"),
+        max_length=2000,
+        error_messages={"required": sentence(places.NO_POINT)},
+    )
+    name = forms.CharField(label=_("Name of the place"), max_length=places.MOST_NAME, required=False)
+    address = forms.CharField(label=_("Address"), max_length=places.MOST_NAME, required=False)
+
+    def clean_point(self) -> tuple[float, float]:
+        point = places.read(self.cleaned_data["point"])
+        if point is None:
+            raise forms.ValidationError(sentence(places.NO_POINT))
+        return point
+
+    def content(self) -> dict[str, Any]:
+        """The arguments of `outbound.compose` that come from the person."""
+        latitude, longitude = self.cleaned_data["point"]
+        content = Location(latitude, longitude, self.cleaned_data["name"], self.cleaned_data["address"])
+        return {"content": content, "client_id": self.cleaned_data["client_id"]}
+
+
+class CardForm(forms.Form):
+    """Somebody to get in touch with: a name and a phone, as people write them."""
+
+    client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    name = forms.CharField(label=_("Name"), max_length=200, error_messages={"required": sentence(cards.NO_NAME)})
+    phone = forms.CharField(label=_("Phone"), max_length=40, error_messages={"required": sentence(cards.NO_PHONE)})
+    company = forms.CharField(label=_("Company"), max_length=200, required=False)
+    email = forms.EmailField(label=_("E-mail"), required=False)
+
+    def __init__(self, *args: Any, country: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.country = country
+
+    def clean_phone(self) -> str:
+        phone = self.cleaned_data["phone"]
+        try:
+            phones.normalise(phone, self.country)
+        except phones.NotAPhone:
+            raise forms.ValidationError(
+                _("This is no phone number. Write it with its country code, like +51 …")
+            ) from None
+        return phone
+
+    def content(self) -> dict[str, Any]:
+        """The arguments of `outbound.compose` that come from the person."""
+        given = {name: self.cleaned_data[name] for name in ("name", "phone", "company", "email")}
+        content = Contacts([cards.card(**given, country=self.country)])
+        return {"content": content, "client_id": self.cleaned_data["client_id"]}
 
 
 class FilesInput(forms.ClearableFileInput):

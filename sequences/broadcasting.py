@@ -22,7 +22,7 @@ from crm.models import DeliveryIssue, Message, MessageStatus, Priority, Source
 from crm.outbound import CannotSend, Draft
 from sequences.freezing import Skip, freeze
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
-from sequences.runner import template_content
+from sequences.saying import template_content
 from sequences.schedule import BLOCKING
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.context import system_transaction, tenant_transaction

@@ -9,7 +9,7 @@ from datetime import time
 from enum import StrEnum
 from typing import Any
 
-from whatsapp import interactive
+from whatsapp import cards, interactive, phones, places
 
 MOST_STEPS = 30
 LONGEST_DAYS = 365
@@ -41,7 +41,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """An approved template; `variables` are what its variables become, with `{name}`-like places of the contact."""
+    """An approved template; `variables` are what its variables become, with `{name}`-like blanks of the contact."""
 
     name: str
     language: str
@@ -58,14 +58,47 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A point on the map: `at` is what `whatsapp.places.read` reads, coordinates or the address of a map."""
+
+    at: str
+    name: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Somebody to get in touch with; the phone with its country code."""
+
+    name: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
-    """One wording of a step; of several, each contact gets one by chance, always the same."""
+    """One wording of a step; of several, each contact gets one by chance, always the same.
+
+    A place or a card goes alone, without a text: WhatsApp knows no caption for them.
+    """
 
     text: str = ""
     template: Template | None = None
     file: File | None = None
     options: tuple[str, ...] = ()  # to answer by a tap, as `whatsapp.interactive.offering` reads them
     label: str = ""  # what opens them where they are a list
+    place: Place | None = None
+    card: Card | None = None
+
+    @property
+    def says_something(self) -> bool:
+        """Whether something goes while the window is open."""
+        return bool(self.text or self.file or self.place or self.card)
+
+    @property
+    def in_short(self) -> str:
+        """By what a person recognises it."""
+        place = self.place and (self.place.name or self.place.address or self.place.at)
+        return self.text or place or (self.card.name if self.card else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +197,7 @@ class _Reader:
             if isinstance(each, dict)
         )
         is_manual = bool(value.get("is_manual", False))
-        if not is_manual and not any(each.text or each.template or each.file for each in read):
+        if not is_manual and not any(each.says_something or each.template for each in read):
             self._fault("says_nothing")
         if is_manual and not any(each.text for each in read):
             self._fault("no_instruction")
@@ -200,7 +233,7 @@ class _Reader:
         return Delay(count=count, unit=Unit(unit), weekday=weekday, at=at)
 
     def _variant(self, value: dict[str, Any]) -> Variant:
-        text, template = str(value.get("text") or "").strip(), value.get("template")
+        text = str(value.get("text") or "").strip()
         if len(text) > 4096:
             self._fault("text_too_long")
         file = self._file(value.get("file"))
@@ -213,22 +246,53 @@ class _Reader:
             self._fault("options_file" if file else "options_alone")
         elif options and (fault := interactive.fault(interactive.offering(text, options, label=label))):
             self._fault(fault)
-        if not isinstance(template, dict) or not template.get("name"):
-            return Variant(text=text[:4096], file=file, options=options, label=label)
-        variables = template.get("variables")
+        place, card = self._place(value.get("place")), self._card(value.get("card"))
+        if sum(map(bool, (text or file, place, card))) > 1:
+            self._fault("goes_alone")
         return Variant(
             text=text[:4096],
             file=file,
             options=options,
             label=label,
-            template=Template(
-                name=str(template["name"])[:512],
-                language=str(template.get("language") or "")[:10],
-                variables={str(name): str(said)[:1024] for name, said in variables.items()}
-                if isinstance(variables, dict)
-                else {},
-            ),
+            place=place,
+            card=card,
+            template=self._template(value.get("template")),
         )
+
+    def _template(self, value: Any) -> Template | None:
+        if not isinstance(value, dict) or not value.get("name"):
+            return None
+        variables = value.get("variables")
+        return Template(
+            name=str(value["name"])[:512],
+            language=str(value.get("language") or "")[:10],
+            variables={str(name): str(said)[:1024] for name, said in variables.items()}
+            if isinstance(variables, dict)
+            else {},
+        )
+
+    def _place(self, value: Any) -> Place | None:
+        if not isinstance(value, dict) or not any(value.get(key) for key in ("at", "name", "address")):
+            return None
+        most = places.MOST_NAME
+        place = Place(*(str(value.get(key) or "").strip() for key in ("at", "name", "address")))
+        if places.read(place.at) is None:
+            self._fault(places.NO_POINT)
+        if max(len(place.at), len(place.name), len(place.address)) > most:
+            self._fault(places.NAME_TOO_LONG)
+        return Place(place.at[:most], place.name[:most], place.address[:most])
+
+    def _card(self, value: Any) -> Card | None:
+        if not isinstance(value, dict) or not any(value.get(key) for key in ("name", "phone")):
+            return None
+        name, phone = (str(value.get(key) or "").strip()[:200] for key in ("name", "phone"))
+        if not name:
+            self._fault(cards.NO_NAME)
+        try:
+            phones.normalise(phone)
+        except phones.NotAPhone:
+            self._fault("card_unreadable_phone")
+        return Card(name, phone)
 
     def _options(self, value: Any) -> tuple[str, ...]:
         lines = [str(line).strip()[:2048] for line in value[:20]] if isinstance(value, list | tuple) else []

@@ -20,8 +20,8 @@ from sequences.models import (
     StepRun,
     Trigger,
 )
-from sequences.runner import places_of
-from sequences.schedule import Action, Why, due_after, filled
+from sequences.saying import blanks_of, words_of
+from sequences.schedule import Action, Why, due_after
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant
 from whatsapp.models import Number
@@ -226,7 +226,7 @@ def _ask(enrollment: Enrollment, step: Step, *, at: datetime) -> None:
         position=enrollment.position,
         why=enrollment.reason,
         priority=step.priority,
-        text=filled(chosen.text, places_of(enrollment)),
+        text=words_of(chosen, blanks_of(enrollment)),
         template_name=chosen.template.name if chosen.template else "",
         template_language=chosen.template.language if chosen.template else "",
         created_at=at,

@@ -149,6 +149,10 @@ def _step(data: QueryDict, number: int) -> dict[str, Any]:
     if lines := said("options").splitlines():
         # In the language of who writes it, as the text is.
         variants = [variant | {"options": lines, "label": gettext("See options")} for variant in variants]
+    if any(said(f"place-{key}") for key in ("at", "name", "address")):
+        variants[0]["place"] = {key: said(f"place-{key}") for key in ("at", "name", "address")}
+    if said("card-name") or said("card-phone"):
+        variants[0]["card"] = {"name": said("card-name"), "phone": said("card-phone")}
     if said("file-id") and not said("file-off"):
         variants = [variant | {"file": {"id": said("file-id")}} for variant in variants]
     return {
@@ -214,6 +218,8 @@ def shown_steps(definition: dict[str, Any], faults: list[tuple[int, str]]) -> li
                 "options": [line.partition("|")[0] for line in first.get("options") or ()],
                 "options_text": "\n".join(first.get("options") or ()),
                 "file": first.get("file"),
+                "place": first.get("place") or {},
+                "card": first.get("card") or {},
                 "template": template,
                 "chosen": f"{template['name']}|{template['language']}" if template.get("name") else "",
                 "stored": stored,

@@ -15,7 +15,7 @@ from crm.inbound.directory import Line
 from crm.models import Conversation
 from sequences.audience import number_of
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
-from sequences.runner import places_for
+from sequences.saying import blanks_for
 from sequences.schedule import BLOCKING, filled
 from tenants.models import Queue, Tenant
 from whatsapp.events import Person
@@ -174,5 +174,5 @@ def _fate(
 
 
 def _values(broadcast: Broadcast, line: _Line, talk: Conversation) -> dict[str, str]:
-    places = places_for(talk.contact) | {name: text for name, text in (line.values or {}).items() if text}
-    return {name: " ".join(filled(said, places).split()) for name, said in broadcast.variables.items()}
+    blanks = blanks_for(talk.contact) | {name: text for name, text in (line.values or {}).items() if text}
+    return {name: " ".join(filled(said, blanks).split()) for name, said in broadcast.variables.items()}

@@ -15,7 +15,7 @@ from crm.models import Conversation, Direction, Message, Source
 from sequences.definition import Variant
 from sequences.enrolling import go_on
 from sequences.models import Enrollment, EnrollmentState, ManualTask, StepRun, TaskState
-from sequences.runner import places_of, template_content
+from sequences.saying import blanks_of, template_content, words_of
 from sequences.schedule import Action, Why, filled
 from tenants.context import current_tenant_id
 from tenants.models import Membership
@@ -82,7 +82,7 @@ def planned(task: ManualTask, now: datetime) -> Outgoing | None:
     ).first()
     if not task.template_name or approved is None:
         return None
-    steps, places = task.enrollment.version.content.steps, places_of(task.enrollment)
+    steps, blanks = task.enrollment.version.content.steps, blanks_of(task.enrollment)
     said = next(
         (
             variant.template.variables
@@ -91,7 +91,7 @@ def planned(task: ManualTask, now: datetime) -> Outgoing | None:
         ),
         {},
     )
-    values = {name: filled(said.get(name, "{first_name}"), places) or "-" for name in approved.variables}
+    values = {name: filled(said.get(name, "{first_name}"), blanks) or "-" for name in approved.variables}
     return replace(template_content(approved.name, approved.language, values), category=approved.category)
 
 
@@ -174,7 +174,7 @@ def _give_back(run: StepRun, now: datetime) -> bool:
                 position=run.position,
                 why=why,
                 priority=step.priority,
-                text=filled(chosen.text, places_of(enrollment)),
+                text=words_of(chosen, blanks_of(enrollment)),
                 template_name=template.name if template else "",
                 template_language=template.language if template else "",
                 created_at=now,

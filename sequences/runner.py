@@ -23,22 +23,19 @@ from uuid_utils.compat import uuid7
 
 from crm import budgets, costs, outbound
 from crm.explanations import NO_ADDRESS
-from crm.media.outgoing import content_of as media_content
-from crm.media.outgoing import kind_by_name
-from crm.models import Contact, Conversation, ConversationStatus, Source
+from crm.models import Conversation, ConversationStatus, Source
 from crm.outbound import CannotSend, Draft
 from sequences import files
 from sequences.definition import Definition, Step, Variant
 from sequences.models import Enrollment, EnrollmentState, ManualTask, SequenceVersion
-from sequences.schedule import Action, Decision, Facts, Why, decide, due_after, filled
+from sequences.saying import blanks_for, content_of, filled_attributes, words_of
+from sequences.schedule import Action, Decision, Facts, Why, decide, due_after
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.errors import Reason
-from whatsapp.interactive import offering
 from whatsapp.models import Number, TemplateStatus
 from whatsapp.models import Template as StoredTemplate
-from whatsapp.outgoing import Outgoing, Template, Text
 from whatsapp.pricing import category_of
 
 log = logging.getLogger(__name__)
@@ -318,7 +315,7 @@ def _send(items: Sequence[Item], now: datetime) -> None:
             item.decision = Decision(Action.TASK, Why.NO_FILE, chosen=item.decision.chosen)
             continue
         carried = files.new_file(kept[file.id]) if file else None
-        drafts.append(Draft(item.conversation, content_of(item), client_id, carried))
+        drafts.append(Draft(item.conversation, content_of(item.decision, item.conversation), client_id, carried))
     for client_id, result in outbound.compose_many(drafts, source=Source.SEQUENCE, now=now).items():
         item = sent[client_id]
         if isinstance(result, CannotSend):
@@ -332,51 +329,6 @@ def _refused(decision: Decision, reason: str) -> Decision:
         return Decision(Action.STOP, Why.NO_ADDRESS)
     why = {Reason.OPTED_OUT.value: Why.OPTED_OUT, Reason.WINDOW_CLOSED.value: Why.NO_TEMPLATE}
     return Decision(Action.TASK, why.get(reason, Why.TEMPLATE_STATE), chosen=decision.chosen)
-
-
-def content_of(item: Item) -> Outgoing:
-    """What the step says to this person."""
-    chosen, places = item.decision.chosen or Variant(), places_for(item.conversation.contact)
-    if item.decision.action is Action.SEND or chosen.template is None:
-        said = filled(chosen.text, places)
-        if chosen.file:
-            return media_content(kind_by_name(chosen.file.kind), filename=chosen.file.name, caption=said)
-        if chosen.options and CAPABILITIES[item.conversation.number.provider].interactive:
-            return offering(said, chosen.options, label=chosen.label)
-        return Text("\n".join([said, *(f"• {option}" for option in chosen.options)]))
-    values = {name: " ".join(filled(said, places).split()) for name, said in chosen.template.variables.items()}
-    return template_content(chosen.template.name, chosen.template.language, values)
-
-
-def template_content(name: str, language: str, values: dict[str, str]) -> Template:
-    parameters = [
-        {"type": "text", "text": text} | ({} if key.isdigit() else {"parameter_name": key})
-        for key, text in values.items()
-    ]
-    components: list[dict[str, Any]] = [{"type": "body", "parameters": parameters}] if parameters else []
-    return Template(name=name, language=language, components=components)
-
-
-def places_of(enrollment: Enrollment) -> dict[str, Any]:
-    """What `{…}` may stand for in a step."""
-    return places_for(enrollment.conversation.contact)
-
-
-def places_for(contact: Contact) -> dict[str, Any]:
-    """The contact's name, first name, phone and own attributes."""
-    name = contact.name or contact.profile_name
-    return {
-        **contact.attributes,
-        "name": name,
-        "nombre": name,
-        "first_name": name.split(" ")[0],
-        "phone": contact.phone,
-    }
-
-
-def filled_attributes(contact: Contact) -> frozenset[str]:
-    """The names of the attributes that hold something."""
-    return frozenset(name for name, value in contact.attributes.items() if value not in (None, "", [], {}))
 
 
 def _record(items: Sequence[Item], tenant_id: UUID, now: datetime) -> None:
@@ -458,7 +410,7 @@ def _run(item: Item) -> tuple[Any, ...]:
 def _task(item: Item) -> tuple[Any, ...]:
     enrollment, chosen = item.enrollment, item.decision.chosen or Variant()
     contact = item.conversation.contact
-    sealed = _TEXT.sealed(filled(chosen.text, places_for(contact)), tenant_id=contact.tenant_id)
+    sealed = _TEXT.sealed(words_of(chosen, blanks_for(contact)), tenant_id=contact.tenant_id)
     name, language = (chosen.template.name, chosen.template.language) if chosen.template else ("", "")
     return (
         uuid7(), enrollment.pk, enrollment.conversation_id, enrollment.position, item.decision.why.value,

@@ -145,7 +145,7 @@ def _done(step: Step, facts: Facts, now: datetime) -> Decision:
     chosen = step.variants[facts.variant % len(step.variants)] if step.variants else Variant()
     if step.is_manual:
         return Decision(Action.TASK, Why.MANUAL_STEP, chosen=chosen)
-    if (chosen.text or chosen.file) and (not facts.has_window or facts.window.can_send_free_form):
+    if chosen.says_something and (not facts.has_window or facts.window.can_send_free_form):
         return _affordable(facts, "service", Decision(Action.SEND, Why.WINDOW_OPEN, chosen=chosen))
     why = Why.NO_TEMPLATE if facts.has_window else Why.MANUAL_STEP
     if chosen.template and facts.has_window:
@@ -212,8 +212,8 @@ def at_local(day: datetime, at: str, zone: tzinfo) -> datetime:
     return local.astimezone(UTC)
 
 
-def filled(text: str, places: dict[str, Any]) -> str:
-    """`{name}` and the like become the contact's own; a place nobody knows stays empty, and nothing else is read."""
+def filled(text: str, blanks: dict[str, Any]) -> str:
+    """`{name}` and the like become the contact's own; a blank nobody knows stays empty, and nothing else is read."""
     parts = []
     rest = text
     while "{" in rest:
@@ -223,7 +223,7 @@ def filled(text: str, places: dict[str, Any]) -> str:
             parts.append(before + "{")
             rest = after
             continue
-        parts.append(before + str(places.get(name.strip(), "")))
+        parts.append(before + str(blanks.get(name.strip(), "")))
         rest = tail
     return "".join(parts) + rest
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 from crm import budgets
 from crm.models import Conversation
 from sequences.definition import Definition, Step, Template
-from sequences.runner import categories_of, facts_of, places_for, price_of, prices_of, variant_of
+from sequences.runner import categories_of, facts_of, price_of, prices_of, variant_of
+from sequences.saying import blanks_for, words_of
 from sequences.schedule import Action, Decision, Facts, decide, due_after, filled
 from tenants.models import Tenant
 from whatsapp.models import Template as StoredTemplate
@@ -60,14 +61,14 @@ def foresee(definition: Definition, conversation: Conversation, tenant: Tenant, 
 
 
 def _said(decision: Decision, conversation: Conversation) -> str:
-    chosen, places = decision.chosen, places_for(conversation.contact)
+    chosen, blanks = decision.chosen, blanks_for(conversation.contact)
     if chosen is None:
         return ""
     if decision.action is Action.TEMPLATE and chosen.template:
         return _body(chosen.template, conversation, {
-            name: " ".join(filled(said, places).split()) for name, said in chosen.template.variables.items()
+            name: " ".join(filled(said, blanks).split()) for name, said in chosen.template.variables.items()
         })  # fmt: skip
-    said = "\n".join([filled(chosen.text, places), *(f"[{option}]" for option in chosen.options)])
+    said = "\n".join([words_of(chosen, blanks), *(f"[{option}]" for option in chosen.options)])
     return f"[{chosen.file.name}] {said}".strip() if chosen.file and decision.action is Action.SEND else said
 
 

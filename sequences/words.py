@@ -14,7 +14,7 @@ from sequences.definition import Delay, Unit
 from sequences.freezing import Skip
 from sequences.models import Recipient
 from sequences.schedule import Action, Why
-from whatsapp import interactive
+from whatsapp import cards, interactive, places
 
 _ACTIONS: dict[str, Any] = {
     Action.SEND: gettext_lazy("Sent as a message"),
@@ -61,9 +61,14 @@ FAULTS: dict[str, Any] = {
     "caption_too_long": gettext_lazy("Under a file WhatsApp takes at most 1,024 characters."),
     "options_file": gettext_lazy("Choices go with a text alone. Take the file out, or send it as another step."),
     "options_alone": gettext_lazy("Write the text that the choices answer."),
+    "goes_alone": gettext_lazy("A location or a contact goes alone. Take the rest out, or send it as another step."),
+    "card_unreadable_phone": gettext_lazy("This is no phone number. Write it with its country code, like +51 …"),
     **{
         fault: sentence(fault)
         for fault in (
+            cards.NO_NAME,
+            places.NO_POINT,
+            places.NAME_TOO_LONG,
             interactive.TOO_MUCH_SAID,
             interactive.WRONG_COUNT,
             interactive.WRONG_TITLE,

@@ -49,6 +49,8 @@ class Capabilities:
     typing: bool = True
     marks_read: bool = True
     interactive: bool = False
+    locations: bool = False
+    contact_cards: bool = False
     flows: bool = False
     sends_to_user_ids: bool = False  # BSUID
     echoes_reference: bool = False  # our reference comes back with the statuses
@@ -89,6 +91,8 @@ CAPABILITIES: dict[str, Capabilities] = {
         max_caption_length=1024,
         media=_CLOUD_MEDIA,
         interactive=True,
+        locations=True,
+        contact_cards=True,
         flows=True,
         sends_to_user_ids=True,
         echoes_reference=True,

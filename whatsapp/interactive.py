@@ -1,4 +1,4 @@
-"""What a customer answers by a tap: up to three buttons, a list of up to ten, a link, or where they are.
+"""What a customer answers by a tap: up to three buttons, a list of up to ten, a link, where they are, or their phone.
 
 The limits are Meta's ("Interactive messages", Cloud API). They are told before sending; Meta's own refusal names none.
 """
@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from whatsapp.outgoing import Interactive
 
-BUTTON, LIST, LINK, LOCATION = "button", "list", "cta_url", "location_request_message"
-KINDS = (BUTTON, LIST, LINK, LOCATION)
+BUTTON, LIST, LINK = "button", "list", "cta_url"
+LOCATION, PHONE = "location_request_message", "request_contact_info"
+REQUESTS = {LOCATION: "send_location", PHONE: PHONE}  # what is asked for, and what WhatsApp calls the answer's button
+KINDS = (BUTTON, LIST, LINK, *REQUESTS)
 MOST_BUTTONS, MOST_ROWS = 3, 10
 MOST_TEXT = {LIST: 4096}
 DEFAULT_MOST_TEXT = 1024
@@ -31,7 +33,7 @@ def fault(content: Interactive) -> str:
         return TOO_MUCH_SAID
     if content.kind == LINK:
         return _fault_of_link(content)
-    if content.kind == LOCATION:
+    if content.kind in REQUESTS:
         return WRONG_COUNT if content.options else ""
     if not 1 <= len(content.options) <= (MOST_BUTTONS if content.kind == BUTTON else MOST_ROWS):
         return WRONG_COUNT

@@ -63,8 +63,8 @@ class Template(Outgoing):
 class Interactive(Outgoing):
     """A text that is answered by a tap; the rules are `whatsapp.interactive`'s.
 
-    `kind` is WhatsApp's word: `button`, `list`, `cta_url` or `location_request_message`. Each of `options` has `id` and
-    `title`, a row of a list also `description`; `label` opens the list, or the link `url`.
+    `kind` is WhatsApp's word: `button`, `list`, `cta_url`, `location_request_message` or `request_contact_info`. Each of
+    `options` has `id` and `title`, a row of a list also `description`; `label` opens the list, or the link `url`.
     """
 
     type: ClassVar[str] = "interactive"
@@ -79,6 +79,33 @@ class Interactive(Outgoing):
     @property
     def text_shown(self) -> str:
         return self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Location(Outgoing):
+    """A point on the map, in degrees; the rules are `whatsapp.places`'."""
+
+    type: ClassVar[str] = "location"
+    latitude: float
+    longitude: float
+    name: str = ""
+    address: str = ""
+
+    @property
+    def text_shown(self) -> str:
+        return self.name or self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts(Outgoing):
+    """People to get in touch with, each a card in WhatsApp's shape; `whatsapp.cards` makes and judges them."""
+
+    type: ClassVar[str] = "contacts"
+    contacts: list[dict[str, Any]]
+
+    @property
+    def text_shown(self) -> str:
+        return ", ".join(card["name"]["formatted_name"] for card in self.contacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +170,8 @@ KINDS: dict[str, type[Outgoing]] = {
     Text.type: Text,
     Template.type: Template,
     Interactive.type: Interactive,
+    Location.type: Location,
+    Contacts.type: Contacts,
     Reaction.type: Reaction,
     **MEDIA,
 }

@@ -13,13 +13,14 @@ from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from uuid_utils.compat import uuid7
 
+from crm.api.authentication import caller
 from crm.api.fields import JSONObject
 from crm.api.references import as_uuid
 from crm.media.outgoing import NewFile, content_of
 from crm.models import Conversation, Message
-from whatsapp import interactive
+from whatsapp import cards, interactive, phones, places
 from whatsapp.models import Template as StoredTemplate
-from whatsapp.outgoing import MEDIA, Interactive, Outgoing, Reaction, Template, Text
+from whatsapp.outgoing import KINDS, MEDIA, Contacts, Interactive, Location, Outgoing, Reaction, Template, Text
 
 _TEXT_SCHEMA = {
     "oneOf": [
@@ -134,6 +135,48 @@ class InteractiveInput(serializers.Serializer):
     footer = serializers.CharField(max_length=interactive.MOST_AROUND, required=False, allow_blank=True)
 
 
+class LocationInput(serializers.Serializer):
+    """A point on the map, in degrees."""
+
+    latitude = serializers.FloatField(min_value=-90, max_value=90)
+    longitude = serializers.FloatField(min_value=-180, max_value=180)
+    name = serializers.CharField(max_length=places.MOST_NAME, required=False, allow_blank=True)
+    address = serializers.CharField(max_length=places.MOST_NAME, required=False, allow_blank=True)
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": {"oneOf": [{"type": "string", "minLength": 1}, {"type": "object"}]},
+            "phone": {"type": "string"},
+            "company": {"type": "string"},
+            "email": {"type": "string"},
+        },
+    }
+)
+class CardInput(JSONObject):
+    """`{"name": "Rosa Quispe", "phone": "+51 900 555 014"}` with `company` and `email`, or a card in WhatsApp's own shape."""
+
+    default_error_messages = {
+        "phone": _("This is no phone number. Write it with its country code, like +51 …"),
+        "name": _("Each contact needs a name."),
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        given = super().to_internal_value(data)
+        if isinstance(given.get("name"), dict):
+            return given
+        named = {key: str(given.get(key) or "")[:200] for key in ("name", "phone", "company", "email")}
+        if not named["name"].strip():
+            self.fail("name")
+        try:
+            return cards.card(**named, country=caller(self.context["request"]).tenant.default_country)
+        except phones.NotAPhone:
+            self.fail("phone")
+
+
 class ReactionInput(serializers.Serializer):
     message_id = serializers.CharField(max_length=200, help_text="Our id of the message, or the provider's.")
     emoji = serializers.CharField(max_length=32, allow_blank=True, help_text="Empty: take ours away.")
@@ -156,12 +199,14 @@ class FileInput(serializers.Serializer):
 
 
 class MessageInput(serializers.Serializer):
-    """`type` names the one object that must be there: `text`, `template`, `interactive`, `reaction`, or the file's kind."""
+    """`type` names the one object that must be there: `text`, `template`, `interactive` …, or the file's kind."""
 
-    type = serializers.ChoiceField(choices=[Text.type, Template.type, Interactive.type, Reaction.type, *MEDIA])
+    type = serializers.ChoiceField(choices=list(KINDS))
     text = TextInput(required=False)
     template = TemplateInput(required=False)
     interactive = InteractiveInput(required=False)
+    location = LocationInput(required=False)
+    contacts = serializers.ListField(child=CardInput(), min_length=1, max_length=cards.MOST_CARDS, required=False)
     reaction = ReactionInput(required=False)
     image = FileInput(required=False)
     video = FileInput(required=False)
@@ -197,7 +242,7 @@ class MessageInput(serializers.Serializer):
         }
 
 
-def _content(conversation: Conversation, type: str, given: dict[str, Any]) -> Outgoing:
+def _content(conversation: Conversation, type: str, given: Any) -> Outgoing:
     if type == Template.type:
         components = given.get("components") or _components(conversation, given)
         return Template(name=given["name"], language=given["language"], components=components)
@@ -207,6 +252,10 @@ def _content(conversation: Conversation, type: str, given: dict[str, Any]) -> Ou
             for option in given.get("options", ())
         ]
         return Interactive(**given | {"options": options})
+    if type == Location.type:
+        return Location(**given)
+    if type == Contacts.type:
+        return Contacts(given)
     if type == Reaction.type:
         return Reaction(target_id=provider_id(conversation, given["message_id"]), emoji=given["emoji"])
     if type in MEDIA:

@@ -148,6 +148,13 @@ INTERACTIVE = _request(
         },
     },
 )
+LOCATION = _request(
+    "A location",
+    {"type": "location", "location": {"latitude": -12.1219, "longitude": -77.0297, "name": "Tienda Miraflores"}},
+)
+CONTACTS = _request(
+    "A contact", {"type": "contacts", "contacts": [{"name": "Rosa Quispe", "phone": "+51 900 555 014"}]}
+)
 FILE = _request(
     "A document",
     {

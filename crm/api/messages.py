@@ -93,6 +93,8 @@ class Thread(mixins.ListModelMixin, MessageResource):
             examples.TEXT,
             examples.TEMPLATE_MESSAGE,
             examples.INTERACTIVE,
+            examples.LOCATION,
+            examples.CONTACTS,
             examples.REACTION,
             examples.FILE,
             examples.MESSAGE,

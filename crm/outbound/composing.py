@@ -1,6 +1,7 @@
 """Putting a message into the outbox: the rules are checked here, and nowhere else."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,9 @@ from crm.explanations import (
     INACTIVE,
     INCOMPLETE_TEMPLATE,
     NO_ADDRESS,
+    NO_CARDS,
     NO_FILES,
+    NO_LOCATIONS,
     NO_OPTIONS,
     TOO_LONG,
     UNKNOWN_TEMPLATE,
@@ -40,12 +43,12 @@ from crm.models import (
     Source,
 )
 from tenants.models import Membership
-from whatsapp import interactive
+from whatsapp import cards, interactive, places
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.errors import Reason
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.models import TemplateStatus
-from whatsapp.outgoing import Interactive, Media, Outgoing, Template, Text
+from whatsapp.outgoing import Contacts, Interactive, Location, Media, Outgoing, Template, Text
 from whatsapp.outgoing import Reaction as ReactionContent
 
 _PRIORITY = {Source.SEQUENCE: Priority.SEQUENCE, Source.BROADCAST: Priority.CAMPAIGN}
@@ -56,6 +59,12 @@ _MOVED = (
 )  # fmt: skip
 # Meta refuses these inside a template's parameter (error 132018 and its kin).
 _FORBIDDEN_IN_PARAMETER = re.compile(r"[\n\r\t]| {5,}")
+# What a number must be able to, what is said where it is not, and the rules of the content.
+_SHAPES: dict[str, tuple[str, str, Callable[[Any], str]]] = {
+    Interactive.type: ("interactive", NO_OPTIONS, interactive.fault),
+    Location.type: ("locations", NO_LOCATIONS, places.fault),
+    Contacts.type: ("contact_cards", NO_CARDS, cards.fault),
+}
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -194,10 +203,11 @@ def checked(conversation: Conversation, content: Outgoing, now: datetime, lookup
             raise CannotSend(NO_FILES)
         if len(content.caption) > capabilities.max_caption_length:
             raise CannotSend(CAPTION_TOO_LONG)
-    if isinstance(content, Interactive):
-        if not capabilities.interactive:
-            raise CannotSend(NO_OPTIONS)
-        if found := interactive.fault(content):
+    if content.type in _SHAPES:
+        able, refusal, fault = _SHAPES[content.type]
+        if not getattr(capabilities, able):
+            raise CannotSend(refusal)
+        if found := fault(content):
             raise CannotSend(found)
     if isinstance(content, Template):
         content = _checked_template(conversation, content, lookups)

@@ -1,4 +1,7 @@
-"""What stands under a thread: a box for text while the window is open, a choice of templates when it is closed."""
+"""What stands under a thread: a box for text while the window is open, a choice of templates when it is closed.
+
+While it is open, the same place also holds the forms for a location and for somebody's contact.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,12 +10,13 @@ from uuid import UUID
 
 from django.http import QueryDict
 
-from crm.forms import MessageForm, TemplateMessageForm, templates_for
+from crm.forms import ASKED, CardForm, LocationForm, MessageForm, TemplateMessageForm, templates_for
 from crm.models import Conversation, Message
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Template
 
-TEXT, TEMPLATE = "text", "template"
+TEXT, TEMPLATE, LOCATION, CARD = "text", "template", "location", "card"
+Form = MessageForm | TemplateMessageForm | LocationForm | CardForm
 
 
 @dataclass(slots=True)
@@ -21,7 +25,7 @@ class Composer:
 
     conversation: Conversation
     kind: str
-    form: MessageForm | TemplateMessageForm
+    form: Form
     forced: bool = False
     has_templates: bool = True
     quoted: Message | None = None
@@ -42,6 +46,18 @@ class Composer:
         return CAPABILITIES[self.conversation.number.provider].interactive
 
     @property
+    def sends(self) -> list[str]:
+        """What else can be sent or asked for from here, by the names of the addresses."""
+        able = CAPABILITIES[self.conversation.number.provider]
+        sends = [LOCATION] if able.locations else []
+        sends += [CARD] if able.contact_cards else []
+        return sends + ([f"ask_{name}" for name in ASKED] if able.interactive else [])
+
+    @property
+    def asks(self) -> str:
+        return str(self.form["asks"].value() or "") if isinstance(self.form, MessageForm) else ""
+
+    @property
     def most_video(self) -> int:
         """Bytes; what is larger is made smaller first."""
         return CAPABILITIES[self.conversation.number.provider].media["video"].max_bytes
@@ -58,10 +74,14 @@ def kind_for(conversation: Conversation, *, now: datetime) -> str:
     return TEXT if conversation.window(now).can_send_free_form else TEMPLATE
 
 
-def for_text(conversation: Conversation, form: MessageForm | None = None, *, quoted: str = "") -> Composer:
-    """The box for text, empty or with what was refused; `quoted` is a message's id."""
+def for_text(
+    conversation: Conversation, form: MessageForm | None = None, *, quoted: str = "", asks: str = ""
+) -> Composer:
+    """The box for text, empty or with what was refused; `quoted` is a message's id, `asks` what its button asks for."""
     message = _message(conversation, form["quoted"].value() if form else quoted)
-    form = form or MessageForm(conversation=conversation, initial={"quoted": message.pk if message else ""})
+    asks = asks if asks in ASKED and CAPABILITIES[conversation.number.provider].interactive else ""
+    initial = {"quoted": message.pk if message else "", "asks": asks}
+    form = form or MessageForm(conversation=conversation, initial=initial)
     has_templates = CAPABILITIES[conversation.number.provider].has_templates
     return Composer(conversation, TEXT, form, quoted=message, has_templates=has_templates)
 
@@ -80,13 +100,29 @@ def for_template(
     return Composer(conversation, TEMPLATE, form, forced=forced, templates=templates, chosen=template)
 
 
+def for_location(conversation: Conversation, form: LocationForm | None = None) -> Composer:
+    return Composer(conversation, LOCATION, form or LocationForm())
+
+
+def for_card(conversation: Conversation, form: CardForm | None = None) -> Composer:
+    return Composer(conversation, CARD, form or CardForm(country=""))
+
+
 def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) -> Composer:
-    """The composer an address asks for: `?template=` and `?write=template` choose templates, `?quote=` a message."""
-    chosen = query.get("template", "")
-    wants_template = chosen or query.get("write") == TEMPLATE
-    if wants_template or kind_for(conversation, now=now) == TEMPLATE:
+    """The composer an address asks for.
+
+    `?template=` and `?write=template` choose templates, `?write=location` and `?write=card` those forms, `?quote=` a
+    message to answer, `?ask=` what a button under the text asks for.
+    """
+    chosen, wanted = query.get("template", ""), query.get("write")
+    if chosen or wanted == TEMPLATE or kind_for(conversation, now=now) == TEMPLATE:
         return for_template(conversation, chosen=chosen, now=now)
-    return for_text(conversation, quoted=query.get("quote", ""))
+    able = CAPABILITIES[conversation.number.provider]
+    if wanted == LOCATION and able.locations:
+        return for_location(conversation)
+    if wanted == CARD and able.contact_cards:
+        return for_card(conversation)
+    return for_text(conversation, quoted=query.get("quote", ""), asks=query.get("ask", ""))
 
 
 def can_send(template: Template) -> bool:

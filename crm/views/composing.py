@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from crm import outbound
-from crm.forms import MessageForm, TemplateMessageForm
+from crm.forms import CardForm, LocationForm, MessageForm, TemplateMessageForm
 from crm.models import Conversation, Message, Source
 from crm.views import composer, files, log
 from crm.views.access import conversation_or_404, member_required, wants_fragment
@@ -40,6 +40,24 @@ def create_from_template(request: MemberRequest, conversation_id: UUID) -> HttpR
     template = composer.for_template(conversation, chosen=chosen, now=now).chosen
     form = TemplateMessageForm(request.POST, conversation=conversation, chosen=template)
     return _sent(request, conversation, form, composer.for_template(conversation, form, chosen=chosen, now=now))
+
+
+@member_required
+@require_POST
+def create_location(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    """Send a point on the map."""
+    conversation = conversation_or_404(request, conversation_id)
+    form = LocationForm(request.POST)
+    return _sent(request, conversation, form, composer.for_location(conversation, form))
+
+
+@member_required
+@require_POST
+def create_card(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    """Send somebody's name and phone."""
+    conversation = conversation_or_404(request, conversation_id)
+    form = CardForm(request.POST, country=request.membership.tenant.default_country)
+    return _sent(request, conversation, form, composer.for_card(conversation, form))
 
 
 @member_required
@@ -76,9 +94,7 @@ def decide(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> H
     return told(request, message.conversation)
 
 
-def _sent(
-    request: MemberRequest, conversation: Conversation, form: MessageForm | TemplateMessageForm, shown: Composer
-) -> HttpResponse:
+def _sent(request: MemberRequest, conversation: Conversation, form: composer.Form, shown: Composer) -> HttpResponse:
     if not form.is_valid():
         return _refused(request, conversation, shown)
     try:

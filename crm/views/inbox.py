@@ -74,7 +74,8 @@ def _opened(request: MemberRequest, conversation_id: UUID, *, now: datetime) -> 
     context = thread_context(request, conversation, now=now)
     # The window closed or opened while somebody looked: only then the composer gives way, never under a typing hand.
     before, now_is = request.GET.get("writes", ""), context["composer"].writes
-    return context | {"composer_changed": (before == "text") == (now_is == "forced") and before != "template"}
+    was_free = before not in ("", "forced")
+    return context | {"composer_changed": was_free == (now_is == "forced") and before != "template"}
 
 
 def _ids(text: str) -> list[UUID]:

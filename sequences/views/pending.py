@@ -20,7 +20,7 @@ from crm.views.composer import can_send
 from crm.views.issues import described, suspected
 from sequences import handwork
 from sequences.models import ManualTask, TaskState
-from sequences.runner import places_of
+from sequences.saying import blanks_of
 from sequences.schedule import Why, filled
 from sequences.words import why_words
 from tenants import clock
@@ -156,5 +156,5 @@ def _values(task: ManualTask, stored: StoredTemplate) -> dict[str, str]:
         for variant in steps[task.position].variants
         if variant.template
     }.get((stored.name, stored.language), {})
-    places = places_of(task.enrollment)
-    return {name: filled(planned.get(name, "{first_name}"), places) or "-" for name in stored.variables}
+    blanks = blanks_of(task.enrollment)
+    return {name: filled(planned.get(name, "{first_name}"), blanks) or "-" for name in stored.variables}

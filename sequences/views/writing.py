@@ -201,7 +201,7 @@ def outline(version: SequenceVersion) -> list[dict[str, Any]]:
             "number": number,
             "title": step.title,
             "when": delay_words(step.delay),
-            "text": step.variants[0].text if step.variants else "",
+            "text": step.variants[0].in_short if step.variants else "",
             "template": step.variants[0].template if step.variants else None,
             "is_manual": step.is_manual,
         }

@@ -52,6 +52,36 @@ def test_everything_that_is_wrong_is_said_at_once():
     ]  # fmt: skip
 
 
+PLACE = {"at": "-12.1219, -77.0297", "name": "Tienda"}
+CARD = {"name": "Luis", "phone": "+51 900 555 015"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "faults"),
+    [
+        ({"place": PLACE}, []),
+        ({"card": CARD}, []),
+        ({"place": PLACE | {"at": "cerca del parque"}}, ["place_point"]),
+        ({"place": PLACE | {"name": "a" * 1001}}, ["place_name"]),
+        ({"card": CARD | {"phone": "12"}}, ["card_unreadable_phone"]),
+        ({"card": CARD | {"name": ""}}, ["card_name"]),
+        ({"place": PLACE, "card": CARD}, ["goes_alone"]),
+        ({"place": PLACE, "text": "aquí"}, ["goes_alone"]),
+        ({"card": CARD, "file": {"id": "1", "kind": "image"}}, ["goes_alone"]),
+    ],
+)
+def test_a_place_or_a_contact_goes_alone(variant, faults):
+    definition = {"steps": [{"variants": [variant]}]}
+    if not faults:
+        read = Definition.read(definition)
+        assert Definition.read(json.loads(json.dumps(read.as_json()))) == read
+        assert read.steps[0].variants[0].says_something
+        return
+    with pytest.raises(Incomplete) as wrong:
+        Definition.read(definition)
+    assert [fault for _step, fault in wrong.value.faults] == faults
+
+
 @pytest.mark.parametrize("nothing", [None, [], {}, "", 5, {"steps": []}, {"steps": "abc"}, {"steps": [None, 7]}])
 def test_nothing_is_no_sequence(nothing):
     with pytest.raises(Incomplete):

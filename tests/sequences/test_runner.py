@@ -10,12 +10,13 @@ from django.db import connection, connections
 
 from crm.models import Budget, Contact, Conversation, Message
 from sequences import enrolling, runner
-from sequences.definition import Closed, Definition, Step, Variant
+from sequences.definition import Card, Closed, Definition, Place, Step, Variant
 from sequences.models import Enrollment, Sequence, StepRun
 from tenants.context import system_transaction
 from tests.cast import found_company
 from tests.crm.views.talk import NOON, conversation
 from tests.sequences.conftest import Told, approve, build, run, shut, step
+from whatsapp.capabilities import CAPABILITIES
 
 
 def test_steps_follow_each_other_in_their_time(ours, begin):
@@ -256,10 +257,44 @@ def test_a_step_may_carry_a_link(ours, begin):
 
 
 def test_where_there_are_no_buttons_the_choices_are_words(ours, begin, monkeypatch):
-    monkeypatch.setitem(runner.CAPABILITIES, "cloud", replace(runner.CAPABILITIES["cloud"], interactive=False))
+    monkeypatch.setitem(CAPABILITIES, "cloud", replace(CAPABILITIES["cloud"], interactive=False))
     enrollment = begin(Step("", variants=(Variant(text="¿Cuándo?", options=("Hoy", "Otro día"), label="Ver"),)))
     run()
     assert Told(ours, enrollment).sent == [("text", "¿Cuándo?\n• Hoy\n• Otro día")]
+
+
+PLACE = Variant(place=Place("https://maps.google.com/?q=-12.1219,-77.0297", "Tienda", "Av. Larco 345"))
+CARD = Variant(card=Card("Luis Huamán", "+51 900 555 015"))
+
+
+def test_a_step_may_send_a_place_or_somebodys_contact(ours, begin):
+    enrollment = begin(Step("", variants=(PLACE,)), Step("", variants=(CARD,)))
+    run()
+    run()
+    assert Told(ours, enrollment).sent == [("location", "Tienda"), ("contacts", "Luis Huamán")]
+    with ours.transaction():
+        place, card = Message.objects.filter(source="sequence").order_by("sent_at", "id")
+    assert (place.payload["latitude"], place.payload["longitude"]) == (-12.1219, -77.0297)
+    assert card.payload["contacts"][0]["phones"][0]["wa_id"] == "51900555015"
+
+
+def test_where_there_are_no_locations_the_place_is_words(ours, begin, monkeypatch):
+    plain = replace(CAPABILITIES["cloud"], locations=False, contact_cards=False)
+    monkeypatch.setitem(CAPABILITIES, "cloud", plain)
+    enrollment = begin(Step("", variants=(PLACE,)), Step("", variants=(CARD,)))
+    run()
+    run()
+    assert Told(ours, enrollment).sent == [
+        ("text", "Tienda\nAv. Larco 345\nhttps://maps.google.com/?q=-12.121900,-77.029700"),
+        ("text", "Luis Huamán +51900555015"),
+    ]
+
+
+def test_a_place_that_cannot_go_is_a_task_with_its_words(ours, begin):
+    enrollment = begin(Step("", variants=(PLACE,)), talk={"wrote_at": NOON - timedelta(days=3)})
+    run()
+    (task,) = Told(ours, enrollment).tasks
+    assert task.text.startswith("Tienda\nAv. Larco 345\nhttps://")
 
 
 def test_a_sequence_waits_behind_people(ours, begin):

@@ -12,9 +12,10 @@ BUTTONS = offering("¿Cuándo?", ["Hoy", "Mañana"], label="Ver")
 ROWS = offering("¿Cuál?", [f"Talla {size}" for size in range(36, 46)], label="Ver tallas")
 LINK = Interactive(kind="cta_url", body="Su pedido", label="Verlo", url="https://tienda.example/a?b=1")
 LOCATION = Interactive(kind="location_request_message", body="¿Dónde está?")
+PHONE = Interactive(kind="request_contact_info", body="¿A qué número le llamamos?")
 
 
-@pytest.mark.parametrize("content", [BUTTONS, ROWS, LINK, LOCATION])
+@pytest.mark.parametrize("content", [BUTTONS, ROWS, LINK, LOCATION, PHONE])
 def test_what_whatsapp_takes_passes_and_survives_its_row(content):
     assert fault(content) == ""
     assert from_payload("interactive", content.as_payload()) == content

@@ -296,6 +296,46 @@ def test_what_whatsapp_would_not_take_is_refused_with_what_to_change(ours, send,
     assert answer.json()["reason"] == reason and answer.json()["detail"]
 
 
+def test_a_location_goes_out(ours, send):
+    answer = send(type="location", location={"latitude": -12.1, "longitude": -77, "name": "Tienda"})
+
+    assert answer.status_code == 201, answer.json()
+    assert answer.json()["payload"] == {"latitude": -12.1, "longitude": -77.0, "name": "Tienda", "address": ""}
+    assert answer.json()["text"] == "Tienda"
+
+
+@pytest.mark.parametrize("place", [{}, {"latitude": 91, "longitude": 0}, {"latitude": "x", "longitude": 0}])
+def test_a_location_off_the_earth_is_refused(send, place):
+    assert send(type="location", location=place).status_code == 400
+
+
+def test_contacts_go_out_in_short_or_in_whatsapps_shape(ours, send):
+    whole = {"name": {"formatted_name": "Luis", "first_name": "Luis"}, "phones": [{"phone": "+51900555015"}]}
+
+    answer = send(type="contacts", contacts=[{"name": "Rosa Quispe", "phone": "900 555 014"}, whole])
+
+    assert answer.status_code == 201, answer.json()
+    short, same = answer.json()["payload"]["contacts"]
+    assert short["phones"] == [{"phone": "+51900555014", "wa_id": "51900555014", "type": "CELL"}]
+    assert same == whole
+    assert answer.json()["text"] == "Rosa Quispe, Luis"
+
+
+@pytest.mark.parametrize(
+    ("card", "status"),
+    [
+        ({"name": "Rosa", "phone": "12"}, 400),
+        ({"phone": "+51900555014"}, 400),
+        ("Rosa", 400),
+        ({"name": {"formatted_name": "Rosa"}, "phones": []}, 422),
+    ],
+)
+def test_a_contact_that_nobody_could_reach_is_refused(send, card, status):
+    answer = send(type="contacts", contacts=[card])
+
+    assert answer.status_code == status and answer.json()
+
+
 @pytest.mark.parametrize("named_by", ["pk", "provider_message_id"])
 def test_a_reaction_goes_onto_a_message_of_the_conversation(ours, our_talk, send, named_by):
     target = str(getattr(our_talk.message, named_by))

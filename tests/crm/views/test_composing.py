@@ -117,6 +117,67 @@ def test_choices_go_out_as_buttons_and_are_shown(ana, ours, rosa):
     assert (message.type, message.payload["kind"], len(message.payload["options"])) == ("interactive", "button", 2)
 
 
+def test_a_location_is_sent_and_shown_with_its_map(ana, ours, rosa):
+    form = ana.get(f"/conversations/{rosa.pk}/composer/?write=location", headers=FRAGMENT).content.decode()
+    given = {"client_id": uuid4(), "point": "https://maps.google.com/?q=-12.1219,-77.0297", "name": "Tienda"}
+    answer = ana.post(f"/conversations/{rosa.pk}/locations/", given, headers=FRAGMENT)
+
+    assert 'name="point"' in form and "/locations/" in form
+    assert answer.status_code == 201 and "Tienda" in answer.content.decode()
+    assert "mlat=-12.121900&amp;mlon=-77.029700" in answer.content.decode()
+    (message,) = sent(ours, rosa)
+    assert (message.type, message.payload["latitude"], message.text) == ("location", -12.1219, "Tienda")
+
+
+def test_a_location_without_a_point_comes_back_with_the_reason(ana, ours, rosa):
+    given = {"client_id": uuid4(), "point": "cerca del parque", "name": "Tienda"}
+    answer = ana.post(f"/conversations/{rosa.pk}/locations/", given, headers=FRAGMENT)
+
+    page = answer.content.decode()
+    assert answer.status_code == 422 and "Write coordinates" in page
+    assert "cerca del parque" in page and "Tienda" in page
+    assert sent(ours, rosa) == []
+
+
+def test_somebodys_contact_is_sent_with_the_companys_country(ana, ours, rosa):
+    given = {"client_id": uuid4(), "name": "Luis Huamán", "phone": "900 555 015", "email": ""}
+    answer = ana.post(f"/conversations/{rosa.pk}/cards/", given, headers=FRAGMENT)
+    refused = ana.post(f"/conversations/{rosa.pk}/cards/", given | {"phone": "12"}, headers=FRAGMENT)
+
+    assert answer.status_code == 201 and "Luis Huamán" in answer.content.decode()
+    (message,) = sent(ours, rosa)
+    assert message.payload["contacts"][0]["phones"][0]["wa_id"] == "51900555015"
+    assert refused.status_code == 422 and "This is no phone number" in refused.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "shown"),
+    [
+        ("location", "location_request_message", "Send location"),
+        ("phone", "request_contact_info", "Share phone number"),
+    ],
+)
+def test_a_text_may_ask_for_where_they_are_or_for_their_phone(ana, ours, rosa, asked, kind, shown):
+    form = ana.get(f"/conversations/{rosa.pk}/composer/?ask={asked}", headers=FRAGMENT).content.decode()
+    answer = send(ana, rosa, "Para la entrega", asks=asked)
+
+    assert f'name="asks" value="{asked}"' in form
+    assert answer.status_code == 201 and shown in answer.content.decode()
+    assert [message.payload["kind"] for message in sent(ours, rosa)] == [kind]
+
+
+def test_what_nobody_can_ask_for_is_no_form(ana, rosa):
+    page = ana.get(f"/conversations/{rosa.pk}/composer/?ask=money", headers=FRAGMENT).content.decode()
+
+    assert 'name="text"' in page and 'name="asks"' not in page
+
+
+def test_a_closed_window_offers_no_other_form(ana, marco, template):
+    for asked in ("write=location", "write=card", "ask=phone"):
+        page = ana.get(f"/conversations/{marco.pk}/composer/?{asked}", headers=FRAGMENT).content.decode()
+        assert "Send template" in page and 'name="point"' not in page and 'name="asks"' not in page
+
+
 def test_choices_of_a_customer_are_none_of_ours(ana, ours, rosa):
     """What comes in is shown as words, whatever its object pretends to be."""
     with ours.transaction():

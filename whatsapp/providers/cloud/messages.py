@@ -5,6 +5,7 @@ A reader takes one cleaned item and gives one event, or raises Unreadable for th
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from whatsapp.events import (
@@ -28,6 +29,7 @@ from whatsapp.providers.cloud.values import (
     identifier,
     name_of,
     object_of,
+    objects_of,
     phone,
     refuse,
     required_id,
@@ -51,6 +53,8 @@ def received(item: dict[str, Any], people: People, number_id: str) -> Event:
     if kind in _ACTS:
         return _ACTS[kind](item, sender, number_id, False)
     content = item.get(kind)
+    if kind == "contacts" and not sender.phone:
+        sender = replace(sender, phone=_phone_handed_over(content))
     context = item.get("context")
     if not isinstance(context, dict):
         context = {}
@@ -72,6 +76,16 @@ def received(item: dict[str, Any], people: People, number_id: str) -> Event:
         faults=faults(item.get("errors")),
         opens_window=group_id is None and kind not in _NOT_WRITTEN,
     )
+
+
+def _phone_handed_over(content: Any) -> str | None:
+    """The sender's own phone, where the card is their answer to our asking for it (`origin`); else somebody else's."""
+    for each in objects_of(content):
+        if each.get("origin") == "contact_request":
+            for one in objects_of(each.get("phones")):
+                if number := phone(one.get("wa_id")) or phone(one.get("phone")):
+                    return number
+    return None
 
 
 def echoed(item: dict[str, Any], people: People, number_id: str) -> Event:

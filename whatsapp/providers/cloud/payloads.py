@@ -4,8 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 from whatsapp.errors import Reason
-from whatsapp.interactive import BUTTON, LINK, LIST
-from whatsapp.outgoing import MEDIA, Audio, Document, Interactive, Media, Outgoing, Reaction, Recipient, Template, Text
+from whatsapp.interactive import BUTTON, LINK, LIST, REQUESTS
+from whatsapp.outgoing import (
+    MEDIA,
+    Audio,
+    Contacts,
+    Document,
+    Interactive,
+    Location,
+    Media,
+    Outgoing,
+    Reaction,
+    Recipient,
+    Template,
+    Text,
+)
 from whatsapp.providers.base import Refused
 
 MAX_REFERENCE_LENGTH = 512
@@ -82,7 +95,12 @@ def _action(content: Interactive) -> dict[str, Any]:
         return {"button": content.label, "sections": [{"rows": content.options}]}
     if content.kind == LINK:
         return {"name": content.kind, "parameters": {"display_text": content.label, "url": content.url}}
-    return {"name": "send_location"}
+    return {"name": REQUESTS[content.kind]}
+
+
+def _location(content: Location) -> dict[str, Any]:
+    point: dict[str, Any] = {"latitude": content.latitude, "longitude": content.longitude}
+    return point | {key: text for key, text in (("name", content.name), ("address", content.address)) if text}
 
 
 def _reaction(content: Reaction) -> dict[str, Any]:
@@ -102,10 +120,12 @@ def _media(content: Media) -> dict[str, Any]:
     return body
 
 
-_BODIES: dict[str, Callable[[Any], dict[str, Any]]] = {
+_BODIES: dict[str, Callable[[Any], dict[str, Any] | list[dict[str, Any]]]] = {
     Text.type: _text,
     Template.type: _template,
     Interactive.type: _interactive,
+    Location.type: _location,
+    Contacts.type: lambda content: content.contacts,
     Reaction.type: _reaction,
     **dict.fromkeys(MEDIA, _media),
 }

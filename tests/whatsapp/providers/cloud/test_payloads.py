@@ -1,7 +1,7 @@
 import pytest
 
 from whatsapp.errors import Reason
-from whatsapp.outgoing import Interactive, Outgoing, Reaction, Recipient, Template, Text
+from whatsapp.outgoing import Contacts, Interactive, Location, Outgoing, Reaction, Recipient, Template, Text
 from whatsapp.providers.base import Refused
 from whatsapp.providers.cloud.payloads import message, read_receipt
 
@@ -142,7 +142,34 @@ def test_read_and_typing():
                 "action": {"name": "send_location"},
             },
         ),
+        (
+            Interactive(kind="request_contact_info", body="¿Su número?"),
+            {
+                "type": "request_contact_info",
+                "body": {"text": "¿Su número?"},
+                "action": {"name": "request_contact_info"},
+            },
+        ),
     ],
 )
 def test_what_is_answered_by_a_tap(content, sent):
     assert message(recipient=ANA, content=content)["interactive"] == sent
+
+
+def test_a_place_goes_out_as_a_location():
+    full = message(recipient=ANA, content=Location(-12.12, -77.03, name="Tienda", address="Av. Larco 345"))
+    bare = message(recipient=ANA, content=Location(-12.12, -77.03))
+
+    assert full["type"] == "location"
+    assert full["location"] == {
+        "latitude": -12.12, "longitude": -77.03, "name": "Tienda", "address": "Av. Larco 345",
+    }  # fmt: skip
+    assert bare["location"] == {"latitude": -12.12, "longitude": -77.03}
+
+
+def test_cards_go_out_as_a_list():
+    card = {"name": {"formatted_name": "Rosa", "first_name": "Rosa"}, "phones": [{"phone": "+51900555014"}]}
+
+    sent = message(recipient=ANA, content=Contacts([card]))
+
+    assert (sent["type"], sent["contacts"]) == ("contacts", [card])

@@ -103,6 +103,22 @@ def test_a_message_whose_words_are_no_words_is_still_a_message(body_of_text):
     assert message.text == ""
 
 
+@pytest.mark.parametrize(("origin", "known"), [("contact_request", "51900555014"), ("other", None)])
+def test_a_phone_that_we_asked_for_is_the_senders_own(origin, known):
+    card = {"origin": origin, "phones": [{"phone": "+51 900 555 014", "wa_id": "51900555014", "type": "CELL"}]}
+    nameless = {
+        "id": "wamid.C",
+        "timestamp": "1764000000",
+        "from_user_id": "PE.1",
+        "type": "contacts",
+        "contacts": [card],
+    }
+
+    (message,) = parse(delivered(nameless, contacts=[{"user_id": "PE.1"}]))
+
+    assert (message.sender.bsuid, message.sender.phone) == ("PE.1", known)
+
+
 @pytest.mark.parametrize("contacts", [None, {}, "x", [None], [[]], [{"wa_id": []}], [{"profile": "Ana"}], [7] * 3])
 def test_missing_or_broken_contacts_cost_no_message(contacts):
     (message,) = parse(delivered(text(), contacts=contacts))
