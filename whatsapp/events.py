@@ -82,6 +82,7 @@ class MessageReceived(Event):
     quoted_id: str | None = None
     forwarded: bool = False
     referral: dict[str, Any] | None = None
+    product: dict[str, Any] | None = None  # of the catalogue, that the question is about
     group_id: str | None = None
     faults: tuple[Fault, ...] = ()
     opens_window: bool = True
@@ -131,6 +132,17 @@ class MessageRevoked(Event):
     target_id: str
     at: datetime
     ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Event):
+    """A call that a person made to us is over; `seconds` is how long it was, None where nobody answered."""
+
+    call_id: str
+    person: Person
+    answered: bool
+    seconds: int | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,12 +187,12 @@ FROM talk
 LEFT JOIN answer ON answer.id = talk.id
 CROSS JOIN LATERAL (
     SELECT m.id, m.sent_at FROM crm_message m
-    WHERE m.conversation_id = talk.id AND m.type NOT IN ('edit', 'revoke', 'system')
+    WHERE m.conversation_id = talk.id AND m.type NOT IN ('edit', 'revoke', 'call_end', 'system')
     ORDER BY m.sent_at DESC, m.id DESC LIMIT 1
 ) newest
 CROSS JOIN LATERAL (
     SELECT min(m.sent_at) AS since, count(*) AS count FROM crm_message m
-    WHERE m.conversation_id = talk.id AND m.direction = 'inbound' AND m.type NOT IN ('edit', 'revoke', 'system')
+    WHERE m.conversation_id = talk.id AND m.direction = 'inbound' AND m.type NOT IN ('edit', 'revoke', 'call_end', 'system')
       AND m.sent_at > COALESCE(answer.last_at, talk.began_at - interval '1 second')
 ) unanswered
 WHERE c.id = talk.id

@@ -67,14 +67,14 @@ SET last_message_id = CASE WHEN c.last_message_at IS NULL OR (a.last_at, a.last_
         ELSE LEAST(c.unread_count + a.unread, (
             SELECT count(*) FROM crm_message m
             WHERE m.conversation_id = c.id AND m.direction = 'inbound' AND m.sent_at > locked.answered_at
-              AND m.type NOT IN ('edit', 'revoke', 'system')))
+              AND m.type NOT IN ('edit', 'revoke', 'call_end', 'system')))
         END,
     waiting_since = LEAST(
         CASE WHEN c.waiting_since > locked.answered_at THEN c.waiting_since
              WHEN c.waiting_since IS NOT NULL THEN (
                 SELECT m.sent_at FROM crm_message m
                 WHERE m.conversation_id = c.id AND m.direction = 'inbound' AND m.sent_at > locked.answered_at
-                  AND m.type NOT IN ('edit', 'revoke', 'system')
+                  AND m.type NOT IN ('edit', 'revoke', 'call_end', 'system')
                 ORDER BY m.sent_at LIMIT 1)
         END,
         (SELECT min(w) FROM unnest(a.written_at) w WHERE w > locked.answered_at)),

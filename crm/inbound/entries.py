@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crm.inbound.directory import Line
-from crm.models import Direction, MessageStatus, Source
+from crm.models import NOTES, Direction, MessageStatus, Source
 from crm.models.messages import CUE_LENGTH
 from whatsapp import window
 from whatsapp.events import (
+    CallEnded,
     Event,
     IdentityChanged,
     MediaReference,
@@ -50,7 +51,7 @@ class Entry:
     @property
     def moves_conversation(self) -> bool:
         """Whether it is a message of its own, rather than a note about another one or about the person."""
-        return self.type not in ("edit", "revoke", "system")
+        return self.type not in NOTES
 
     @property
     def cue(self) -> str:
@@ -120,6 +121,16 @@ def entries(line: Line, event: Event, *, received_at: datetime) -> Iterator[Entr
                 payload={"target_id": event.target_id},
                 quoted_id=event.target_id,
             )
+        case CallEnded():
+            yield Entry(
+                line=line,
+                person=event.person,
+                provider_message_id=f"{event.call_id}:end",
+                type="call_end",
+                sent_at=_plausible(event.at, received_at),
+                payload={"answered": event.answered, "seconds": event.seconds},
+                quoted_id=event.call_id,
+            )
         case IdentityChanged():
             yield Entry(
                 line=line,
@@ -128,7 +139,7 @@ def entries(line: Line, event: Event, *, received_at: datetime) -> Iterator[Entr
                 type="system",
                 sent_at=_plausible(event.at, received_at),
                 text=event.text,
-                payload={"kind": event.kind},
+                payload={"kind": event.kind, "phone": event.person.phone or ""},
             )
 
 
@@ -139,6 +150,8 @@ def _payload(event: MessageReceived) -> dict[str, Any]:
         around["referral"] = event.referral
     if event.forwarded:
         around["forwarded"] = True
+    if event.product:
+        around["product"] = event.product
     if event.faults:
         around["errors"] = [
             {"code": fault.code, "title": fault.title, "detail": fault.detail} for fault in event.faults

@@ -3,6 +3,8 @@ from crm.models.contacts import Contact, Identity, IdentityKind
 from crm.models.conversations import Activity, ActivityKind, Conversation, ConversationStatus, Episode
 from crm.models.issues import DeliveryIssue, Examination, IssueLevel, IssueState
 from crm.models.messages import (
+    AMENDMENTS,
+    NOTES,
     Direction,
     Message,
     MessageStatus,
@@ -15,6 +17,8 @@ from crm.models.money import Budget, MessageHour, RollupProgress
 from crm.models.search import MessageWord, SearchProgress
 
 __all__ = [
+    "AMENDMENTS",
+    "NOTES",
     "Activity",
     "ActivityKind",
     "Attachment",

@@ -49,6 +49,10 @@ class Priority(models.IntegerChoices):
 
 
 CUE_LENGTH = 100
+# Rows about another message, which they name in `quoted_message_id`: see `crm.amending`.
+AMENDMENTS = ("edit", "revoke", "call_end")
+# Rows that nobody wrote: they stand in the thread, and move neither it nor anybody's waiting.
+NOTES = (*AMENDMENTS, "system")
 
 
 class Message(TenantModel):
@@ -105,6 +109,8 @@ class Message(TenantModel):
 
     objects: ClassVar[Any] = TenantManager()
 
+    amendment: Any = None  # what became of it, once `crm.amending.amend` has looked
+
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
@@ -121,6 +127,12 @@ class Message(TenantModel):
         ]
         indexes = [
             models.Index(fields=["conversation", "sent_at", "id"], name="crm_message_thread"),
+            # What became of the messages on a page
+            models.Index(
+                fields=["number", "quoted_message_id"],
+                name="crm_message_amendments",
+                condition=models.Q(type__in=AMENDMENTS),
+            ),
             # dispatch(): what is due on a number, people first
             models.Index(
                 fields=["number", "priority", "next_attempt_at", "id"],
@@ -151,6 +163,11 @@ class Message(TenantModel):
     @property
     def is_outbound(self) -> bool:
         return self.direction == Direction.OUTBOUND
+
+    @property
+    def words(self) -> str:
+        """What it says now, after every edit that is known."""
+        return self.amendment.words if self.amendment and self.amendment.words is not None else self.text
 
 
 class Reaction(TenantModel):

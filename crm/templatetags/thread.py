@@ -1,12 +1,14 @@
 """What a message, an activity line and an episode show; `{% load thread %}`."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from crm import formatting
 from crm.explanations import sentence
 from crm.models import Activity, ActivityKind, Attachment, Episode, FileState, Message, MessageStatus, Source
 from crm.templatetags.drawing import drawn
@@ -16,6 +18,9 @@ from whatsapp import phones
 from whatsapp.outgoing import KINDS
 
 register = template.Library()
+
+
+register.filter("formatted", formatting.formatted)
 
 
 @register.filter
@@ -61,7 +66,27 @@ _KINDS = {
     "reaction": ("smile", lambda: _("Reaction")),
     "poll": ("poll", lambda: _("Poll")),
     "system": ("info", lambda: _("Notice from WhatsApp")),
-    "revoked": ("trash", lambda: _("Deleted message")),
+    "call": ("phone", lambda: _("Call")),
+    "request_welcome": ("chat", lambda: _("Opened the chat")),
+    "deleted": ("trash", lambda: _("Deleted message")),
+}
+# What `unsupported` says that it was.
+_NOT_HANDED_ON = {
+    "poll_creation": lambda: _("Poll"),
+    "poll_update": lambda: _("Vote in a poll"),
+    "group_invite": lambda: _("Invitation to a group"),
+    "gif": lambda: _("GIF"),
+    "image": lambda: _("Photo"),
+    "location": lambda: _("Location"),
+    "list": lambda: _("List"),
+    "product": lambda: _("Product"),
+    "order": lambda: _("Order from the catalogue"),
+    "reaction": lambda: _("Reaction"),
+    "link_preview": lambda: _("Link"),
+    "edit": lambda: _("Edited message"),
+    "media_placeholder": lambda: _("Photo or video seen once"),
+    "pin": lambda: _("Pinned message"),
+    "keep_in_chat": lambda: _("Message kept in the chat"),
 }
 _UNKNOWN_KIND = ("poll", lambda: _("Message WhatsApp does not hand on"))
 
@@ -79,7 +104,9 @@ def kind_name(kind: str) -> str:
 @register.filter
 def preview(message: Message) -> str:
     """One line of it, for a row or a quote; what has no words is named."""
-    return " ".join(message.text.split()) or kind_name(message.type)
+    if message.amendment and message.amendment.deleted_at:
+        return kind_name("deleted")
+    return " ".join(message.words.split()) or kind_name(message.type)
 
 
 @register.filter
@@ -96,14 +123,14 @@ def failure(message: Message) -> str:
 
 _WORDS = frozenset({"text", "button", "interactive", "template", "reaction"})
 _FILES = frozenset({"image", "video", "audio", "document", "sticker"})
-_OWN_LOOK = frozenset({"location", "contacts", "order", "system", "revoked"})
+_OWN_LOOK = frozenset({"location", "contacts", "order"})
 
 
 @register.filter
 def content_kind(item: Bubble) -> str:
     """Which branch of `_content.html` shows it; what we do not know is named as such, with its words if it has any."""
     kind = item.message.type
-    if kind in _WORDS and item.message.text:
+    if kind in _WORDS and item.message.words:
         return "text"
     if kind in _FILES:
         return "file"
@@ -200,8 +227,129 @@ def cards(content: dict[str, Any]) -> list[dict[str, str]]:
 
 
 @register.filter
-def products(content: dict[str, Any]) -> list[dict[str, Any]]:
-    return _objects(content.get("product_items"))
+def products(content: dict[str, Any]) -> list[dict[str, str]]:
+    """Count, name and price (“PEN 389.90”) of each line of an order."""
+    return [
+        {
+            "quantity": str(line.get("quantity") or 1),
+            "name": str(line.get("product_retailer_id") or ""),
+            "price": f"{line.get('currency') or ''} {_amount(line.get('item_price'))}".strip(),
+        }
+        for line in _objects(content.get("product_items"))
+    ]
+
+
+def _amount(value: Any) -> str:
+    try:
+        return f"{Decimal(str(value)):.2f}"
+    except ArithmeticError:
+        return ""
+
+
+@register.filter
+def order_total(content: dict[str, Any]) -> str:
+    """“PEN 438.90”; empty where a price is missing or there are several currencies."""
+    lines = _objects(content.get("product_items"))
+    try:
+        total = sum(
+            (Decimal(str(line["item_price"])) * Decimal(str(line.get("quantity") or 1)) for line in lines), Decimal(0)
+        )
+    except (KeyError, ArithmeticError):
+        return ""
+    currencies = {str(line.get("currency") or "") for line in lines}
+    return f"{currencies.pop()} {total:.2f}".strip() if len(currencies) == 1 and total.is_finite() else ""
+
+
+@register.filter
+def advert(content: dict[str, Any]) -> dict[str, str]:
+    """The ad or post that led to the message: headline, words, where it leads, and Meta's ids for whoever counts ads."""
+    referral = content.get("referral")
+    if not isinstance(referral, dict):
+        return {}
+    url = str(referral.get("source_url") or "")
+    return {
+        "kind": _("Post") if referral.get("source_type") == "post" else _("Ad"),
+        "headline": str(referral.get("headline") or ""),
+        "body": str(referral.get("body") or ""),
+        "url": url if url.startswith(("https://", "http://")) else "",
+        "id": str(referral.get("source_id") or ""),
+        "click": str(referral.get("ctwa_clid") or ""),
+    }
+
+
+@register.filter
+def asked_about(content: dict[str, Any]) -> str:
+    """The catalogue's name of the product that a question is about."""
+    product = content.get("product")
+    return str(product.get("product_retailer_id") or "") if isinstance(product, dict) else ""
+
+
+@register.filter
+def meta_says(content: dict[str, Any]) -> list[str]:
+    """What WhatsApp said was wrong with a message that a customer sent, in its own words."""
+    return [
+        f"{said} ({fault.get('code')})"
+        for fault in _objects(content.get("errors"))
+        if (said := str(fault.get("detail") or fault.get("title") or ""))
+    ]
+
+
+@register.filter
+def unsupported_name(item: Bubble) -> str:
+    """What it was that WhatsApp does not hand on; of a type nobody knows yet, WhatsApp's own word."""
+    message = item.message
+    if message.type in _KINDS:
+        return kind_name(message.type)
+    was = str(message.payload.get("type") or "")
+    if message.type not in ("unsupported", "unknown"):
+        return f"{kind_name(message.type)} · {message.type}"
+    return _NOT_HANDED_ON[was]() if was in _NOT_HANDED_ON else kind_name(message.type)
+
+
+_SYSTEM = {
+    "user_changed_number": lambda: _("They changed their phone number. What they wrote and write stays together."),
+    "user_changed_user_id": lambda: _("Their WhatsApp id changed. What they wrote and write stays together."),
+    "customer_identity_changed": lambda: _("They use WhatsApp on another device now. Make sure that it is still them."),
+}
+
+
+@register.filter
+def note_icon(item: Bubble) -> str:
+    return {"edit": "pencil", "revoke": "trash", "call_end": "phone"}.get(item.message.type) or kind_icon(
+        item.message.type
+    )
+
+
+@register.filter
+def note_words(item: Bubble) -> str:
+    """What a line among the bubbles says."""
+    message, content = item.message, item.message.payload
+    who = _("On the phone, we") if message.is_outbound else _("They")
+    if message.type == "call":
+        return _call(message.amendment.call if message.amendment else None)
+    if message.type == "call_end":
+        return _call(content)
+    if message.type == "request_welcome":
+        return _("They opened the chat and have not written yet.")
+    if message.type == "edit":
+        return _("%(who)s changed an earlier message: “%(words)s”") % {"who": who, "words": message.text}
+    if message.type == "revoke":
+        return _("%(who)s deleted an earlier message") % {"who": who}
+    known = _SYSTEM.get(str(content.get("kind") or content.get("type") or ""))
+    said = known() if known else message.text or kind_name("system")
+    new_phone = str(content.get("phone") or "") if content.get("kind") == "user_changed_number" else ""
+    return f"{said} {phones.display(new_phone)}" if new_phone else said
+
+
+def _call(ending: dict[str, Any] | None) -> str:
+    if ending is None:
+        return _("They called. The window is open again.")
+    seconds = ending.get("seconds")
+    if not ending.get("answered"):
+        return _("They called and nobody answered. The window is open again.")
+    return (
+        _("They called: %(length)s") % {"length": minutes(seconds)} if seconds else _("They called and talked to us.")
+    )
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

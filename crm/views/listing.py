@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from crm.amending import amend
 from crm.models import Conversation, ConversationStatus
 from crm.models.conversations import ConversationQuerySet
 from crm.views.filters import Filters, Mode
@@ -125,19 +126,27 @@ def page(filters: Filters, *, membership: Membership, now: datetime, cursor: str
             listing.sections.append((section, rows))
         if len(found) > room:
             listing.next = _write(section, found[room - 1] if room else None)
-            return listing
+            break
         room -= len(rows)
+    _amend(listing.rows)
     return listing
 
 
 def rows_of(ids: Iterable[UUID], filters: Filters, *, membership: Membership, now: datetime) -> list[Row]:
     """Where these conversations stand now; those that are no longer in the view are left out. One query a section."""
     ids = list(ids)
-    return [
+    rows = [
         Row(each, section.key, section.position(each))
         for section in sections(filters, membership=membership, now=now)
         for each in section.conversations.filter(pk__in=ids).for_rows()
     ]
+    _amend(rows)
+    return rows
+
+
+def _amend(rows: Iterable[Row]) -> None:
+    """What a row says of its last message is what that says now."""
+    amend(row.conversation.last_message for row in rows if row.conversation.last_message)
 
 
 def _write(section: Section, last: Conversation | None) -> str:

@@ -9,10 +9,13 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from crm.models import Activity, Attachment, Conversation, Direction, Message, Reaction
+from crm.amending import amend
+from crm.models import AMENDMENTS, NOTES, Activity, Attachment, Conversation, Direction, Message, Reaction
 
 PAGE = 50
 _MOST_ACTIVITIES = 200
+# They stand in the thread as a line, not as a bubble: nobody said them.
+_LINES = frozenset({"call", "system", "request_welcome", *AMENDMENTS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,16 @@ class Bubble:
     quoted: Message | None = None
     attachment: Attachment | None = None
     reactions: tuple[Reaction, ...] = ()
-    kind: str = "message"
+
+    @property
+    def kind(self) -> str:
+        """`message`, or `note` for what is a line among the bubbles."""
+        return "note" if self.message.type in _LINES else "message"
+
+    @property
+    def is_said(self) -> bool:
+        """Whether the customer said it, and it counts as unread."""
+        return self.message.direction == Direction.INBOUND and self.message.type not in (*NOTES, "request_welcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +106,12 @@ def _log(conversation: Conversation, *, before: tuple[datetime, UUID] | None, un
 
 
 def bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]:
-    """These messages of one conversation, oldest first, with all that their bubbles show."""
+    """These messages of one conversation, oldest first, with all that their bubbles show.
+
+    What became of a message stands in its bubble; of one that is not among these, it stands where it came.
+    """
+    present = {message.provider_message_id for message in messages if message.type not in AMENDMENTS}
+    messages = [each for each in messages if each.type not in AMENDMENTS or each.quoted_message_id not in present]
     ids = {message.provider_message_id for message in messages if message.provider_message_id}
     quotes = {message.quoted_message_id for message in messages if message.quoted_message_id}
     reactions: dict[str, list[Reaction]] = {}
@@ -109,6 +126,7 @@ def bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]
             message.provider_message_id: message
             for message in of_number.filter(provider_message_id__in=quotes).select_related("author__user")
         }
+    amend([*messages, *quoted.values()])
     attachments = {each.message_id: each for each in Attachment.objects.filter(message__in=messages)}
     return [
         Bubble(
@@ -133,7 +151,7 @@ def _by_time(bubbles: list[Bubble], activities: list[Activity]) -> list[tuple[da
 
 
 def _with_lines(timed: list[tuple[datetime, Any]], *, unread: int) -> list[Any]:
-    inbound = [item for _at, item in timed if item.kind == "message" and item.message.direction == Direction.INBOUND]
+    inbound = [item for _at, item in timed if isinstance(item, Bubble) and item.is_said]
     first_unread = inbound[-unread] if 0 < unread <= len(inbound) else None
     items: list[Any] = []
     day = None

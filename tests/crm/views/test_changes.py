@@ -100,5 +100,5 @@ def test_a_hundred_conversations_cost_no_more_queries_than_one(ana, ours, now, d
     with ours.transaction():
         many = [conversation(ours, f"Waits {place}", now=now) for place in range(40)]
 
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         changes(ana, ids=",".join(str(each.pk) for each in many))

@@ -193,7 +193,7 @@ def test_a_full_page_costs_no_more_queries_than_one_row(ana, ours, now, django_a
         for place in range(60):
             inbound(conversation(ours, f"Waits {place}", now=now))
 
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(22):
         page = ana.get("/inbox/")
 
     assert len(names(page)) == listing.PAGE

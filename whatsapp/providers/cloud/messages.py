@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from whatsapp.events import (
+    CallEnded,
     Event,
     IdentityChanged,
     MessageEchoed,
@@ -72,6 +73,7 @@ def received(item: dict[str, Any], people: People, number_id: str) -> Event:
         quoted_id=identifier(context.get("id")),
         forwarded=context.get("forwarded") is True or context.get("frequently_forwarded") is True,
         referral=referral if isinstance(referral, dict) else None,
+        product=object_of(context.get("referred_product")) or None,
         group_id=group_id,
         faults=faults(item.get("errors")),
         opens_window=group_id is None and kind not in _NOT_WRITTEN,
@@ -132,6 +134,20 @@ def call(item: dict[str, Any], people: People, number_id: str) -> Event:
         type="call",
         sent_at=required_moment(item.get("timestamp")),
         payload=item,
+    )
+
+
+def call_ended(item: dict[str, Any], people: People, number_id: str) -> Event:
+    """The end of such a call: `COMPLETED` with its length, or `FAILED` where nobody took it."""
+    seconds = item.get("duration")
+    answered = item.get("status") == "COMPLETED"
+    return CallEnded(
+        number_id=number_id,
+        call_id=required_id(item.get("id"), "call id"),
+        person=people.sender(item),
+        answered=answered,
+        seconds=seconds if answered and isinstance(seconds, int) and 0 <= seconds < 10**6 else None,
+        at=required_moment(item.get("end_time") or item.get("timestamp")),
     )
 
 

@@ -28,6 +28,8 @@ _CONVERSATIONAL: dict[str, tuple[tuple[str, Reader], ...]] = {
 }
 """Fields about conversations, with the lists in them and who reads an element."""
 
+_CALLS: dict[str, Reader] = {"connect": messages.call, "terminate": messages.call_ended}
+
 ACCOUNT_FIELDS = frozenset(
     {
         "account_alerts",
@@ -164,8 +166,9 @@ def _read_calls(value: dict[str, Any], number_id: str) -> Iterator[Happening]:
     calls = value.get("calls")
     people = People(value.get("contacts"))
     for call in calls if isinstance(calls, list) and number_id else ():
-        if isinstance(call, dict) and call.get("event") == "connect" and call.get("direction") == "USER_INITIATED":
-            yield _read_item("calls", number_id, call, messages.call, people)
+        reader = _CALLS.get(str(call.get("event"))) if isinstance(call, dict) else None
+        if reader and call.get("direction") == "USER_INITIATED":
+            yield _read_item("calls", number_id, call, reader, people)
 
 
 def _number_of(value: dict[str, Any]) -> str:

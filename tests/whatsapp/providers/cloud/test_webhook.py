@@ -341,8 +341,11 @@ def test_a_call_from_a_person_is_a_notice_and_opens_the_window():
     assert (call.type, call.message_id, call.sender, call.opens_window) == ("call", "wacid.1", ANA, True)
 
 
-def test_the_end_of_a_call_is_only_a_notice():
-    assert isinstance(read("call_terminated"), Notice)
+def test_the_end_of_a_call_says_how_long_it_was():
+    notice, ended = parse(body("call_terminated"))
+
+    assert isinstance(notice, Notice)
+    assert (ended.call_id, ended.answered, ended.seconds, ended.person.phone) == ("wacid.1", True, 60, ANA.phone)
 
 
 # The account
