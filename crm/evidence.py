@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Q, Sum
 
 from crm.blocking import FOR_GOOD, PATIENCE, Kind, Silences
-from crm.models import Conversation, DeliveryIssue, Direction, IssueState, MessageHour
+from crm.models import Conversation, DeliveryIssue, Direction, IssueState, MessageHour, Source
 from crm.models.issues import ACTIVE
 from tenants.models import Tenant
 from whatsapp.errors import Reason
@@ -34,18 +34,21 @@ SELECT c.id, c.number_id, c.queue_id, c.assignee_id, GREATEST(c.last_inbound_at,
        (SELECT max(i.closed_at) FROM crm_deliveryissue i WHERE i.conversation_id = c.id AND i.state = 'dismissed')
 FROM crm_conversation c WHERE c.id = ANY(%s) ORDER BY c.id FOR NO KEY UPDATE OF c
 """
-_SENT = """
+# Of what was typed on a phone WhatsApp may report nothing: it speaks for or against nobody until it has reported once.
+REPORTED = "(m.source <> 'phone' OR m.left_at IS NOT NULL)"
+_SENT = f"""
 SELECT m.conversation_id, m.id, COALESCE(m.accepted_at, m.failed_at, m.sent_at), m.status, m.error_reason, m.country
 FROM crm_message m
-WHERE m.conversation_id = ANY(%s) AND m.direction = 'outbound' AND m.sent_at >= %s
+WHERE m.conversation_id = ANY(%s) AND m.direction = 'outbound' AND m.sent_at >= %s AND {REPORTED}
   AND (m.status IN ('accepted', 'sent') OR (m.status = 'failed' AND m.error_reason = ANY(%s)))
 ORDER BY 3, m.id
 """
-_DAYS = """
+_DAYS = f"""
 SELECT m.number_id, m.country, date_trunc('day', m.accepted_at, 'UTC'),
        count(*) FILTER (WHERE COALESCE(m.delivered_at, m.read_at) <= m.accepted_at + %(length)s), count(*)
 FROM crm_message m
 WHERE m.tenant_id = %(tenant)s AND m.direction = 'outbound' AND m.sent_at >= %(since)s AND m.accepted_at <= %(patient)s
+  AND {REPORTED}
 GROUP BY 1, 2, 3
 """
 _LATE = """
@@ -142,7 +145,7 @@ class Traffic:
     @classmethod
     def since(cls, start: datetime) -> "Traffic":
         traffic = cls()
-        found = MessageHour.objects.filter(hour__gte=start, direction=Direction.OUTBOUND)
+        found = MessageHour.objects.filter(hour__gte=start, direction=Direction.OUTBOUND).exclude(source=Source.PHONE)
         hours = found.values("number", "country", "hour").annotate(sent=Sum("accepted"), got=Sum("delivered"))
         for number_id, country, hour, sent, got in hours.order_by("hour").values_list(
             "number", "country", "hour", "sent", "got"

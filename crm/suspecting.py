@@ -37,9 +37,9 @@ _JUDGED = ["level", "likelihood", "misses", "evidence", "reached_at", "since", "
 _RANK = (Level.NONE, Level.POSSIBLE, Level.PROBABLE, Level.VERY_LIKELY)
 _SUSPECTED = (Level.PROBABLE, Level.VERY_LIKELY)
 
-_SILENT = """
+_SILENT = f"""
 SELECT DISTINCT m.conversation_id FROM crm_message m
-WHERE m.tenant_id = %(tenant)s AND m.sent_at >= %(since)s AND m.direction = 'outbound' AND (
+WHERE m.tenant_id = %(tenant)s AND m.sent_at >= %(since)s AND m.direction = 'outbound' AND {evidence.REPORTED} AND (
     (m.status IN ('accepted', 'sent') AND m.accepted_at <= %(patient)s)
     OR (m.status = 'failed' AND m.error_reason = ANY(%(reasons)s)))
 """

@@ -111,7 +111,8 @@ def _triggered(sequence: Sequence, now: datetime) -> QuerySet[Conversation]:
         return found.filter(pk__in=_cued(sequence, since, now)).order_by("pk")
     found = found.filter(~Exists(known))
     if sequence.trigger == Trigger.FIRST_MESSAGE:
-        return found.filter(created_at__gte=since, last_inbound_at__isnull=False).order_by("created_at")
+        # What a phone handed over of its past opened no window.
+        return found.filter(created_at__gte=since, window_expires_at__isnull=False).order_by("created_at")
     if sequence.trigger == Trigger.LABEL:
         return found.filter(contact__labels__contains=[sequence.trigger_value]).order_by("created_at")
     hours = int(sequence.trigger_value) if sequence.trigger_value.isdigit() else 24

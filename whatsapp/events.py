@@ -103,6 +103,30 @@ class MessageEchoed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageRemembered(Event):
+    """A message of the past that a phone handed over; `ours` was written on it. It opens nothing and asks for nothing."""
+
+    message_id: str
+    person: Person
+    ours: bool
+    type: str
+    sent_at: datetime
+    text: str = ""
+    payload: dict[str, Any] = field(default_factory=dict)
+    media: MediaReference | None = None
+    quoted_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactNamed(Event):
+    """A person stands in the address book of the phone that shares our number, under this name."""
+
+    person: Person
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Reacted(Event):
     """An emoji was set on a message, or removed (`emoji` is empty). `ours` when the phone app did it."""
 

@@ -1,7 +1,8 @@
 """One contact × one number is one conversation, for ever; new messages move its counters, its window and its status."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,9 +27,13 @@ SELECT c.number_id, c.contact_id, c.id
 FROM crm_conversation c
 JOIN unnest(%s::uuid[], %s::uuid[]) AS wanted (number_id, contact_id) USING (number_id, contact_id)
 """
+# One that only the past speaks of is as old as that, and waits for nobody.
 _CREATE = """
-INSERT INTO crm_conversation (id, tenant_id, number_id, contact_id, queue_id, status, unread_count)
-SELECT *, 'open', 0 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[])
+INSERT INTO crm_conversation (id, tenant_id, number_id, contact_id, queue_id, status, unread_count, created_at)
+SELECT n.id, n.tenant_id, n.number_id, n.contact_id, n.queue_id,
+       CASE WHEN n.past IS NULL THEN 'open' ELSE 'closed' END, 0, COALESCE(n.past, statement_timestamp())
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::timestamptz[])
+     AS n (id, tenant_id, number_id, contact_id, queue_id, past)
 ON CONFLICT (number_id, contact_id) DO NOTHING
 """
 # Every column moves by a function that does not care for order: greatest, sum, least. `waiting_since` is the customer's
@@ -96,9 +101,15 @@ ON CONFLICT (conversation_id) WHERE closed_at IS NULL DO NOTHING
 """
 
 
-def ensure(cursor: Any, wanted: Iterable[tuple[Line, UUID]]) -> dict[tuple[UUID, UUID], UUID]:
-    """(number, contact) → conversation, creating what is missing in the line's queue."""
+def ensure(
+    cursor: Any, wanted: Iterable[tuple[Line, UUID]], *, past: Mapping[tuple[UUID, UUID], datetime] | None = None
+) -> dict[tuple[UUID, UUID], UUID]:
+    """(number, contact) → conversation, creating what is missing in the line's queue.
+
+    `past` says since when those go that only the past speaks of.
+    """
     pairs = {(line.number_id, contact_id): line for line, contact_id in wanted}
+    past = past or {}
     found = _find(cursor, list(pairs))
     missing = sorted(pair for pair in pairs if pair not in found)
     if missing:
@@ -110,6 +121,7 @@ def ensure(cursor: Any, wanted: Iterable[tuple[Line, UUID]]) -> dict[tuple[UUID,
                 [number_id for number_id, _ in missing],
                 [contact_id for _, contact_id in missing],
                 [pairs[pair].queue_id for pair in missing],
+                [past.get(pair) for pair in missing],
             ],
         )
         found |= _find(cursor, missing)

@@ -17,6 +17,7 @@ from whatsapp.events import (
     MessageEchoed,
     MessageEdited,
     MessageReceived,
+    MessageRemembered,
     MessageRevoked,
     Person,
 )
@@ -43,6 +44,7 @@ class Entry:
     media: MediaReference | None = None
     opens_window: bool = False
     is_unread: bool = False
+    is_past: bool = False  # handed over by a phone that was connected: nobody is told, and nothing begins by it
 
     @property
     def is_outbound(self) -> bool:
@@ -56,6 +58,8 @@ class Entry:
     @property
     def cue(self) -> str:
         """`ad:` and the ad's id for a message that an ad led to, `button:` and its words for a button that was pressed."""
+        if self.is_past:
+            return ""
         referral = self.payload.get("referral")
         if isinstance(referral, dict) and not self.is_outbound:
             return f"ad:{referral.get('source_id') or ''}"[:CUE_LENGTH]
@@ -107,6 +111,21 @@ def entries(line: Line, event: Event, *, received_at: datetime) -> Iterator[Entr
                 payload=event.payload,
                 quoted_id=event.quoted_id or "",
                 media=event.media,
+            )
+        case MessageRemembered():
+            yield Entry(
+                line=line,
+                person=event.person,
+                provider_message_id=event.message_id,
+                type=event.type[:40],
+                sent_at=_plausible(event.sent_at, received_at),
+                direction=Direction.OUTBOUND if event.ours else Direction.INBOUND,
+                source=Source.PHONE if event.ours else Source.CUSTOMER,
+                text=event.text,
+                payload=event.payload,
+                quoted_id=event.quoted_id or "",
+                media=event.media,
+                is_past=True,
             )
         case MessageEdited() | MessageRevoked():
             yield Entry(

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,16 @@ from crm.inbound.directory import Line, find_lines, mark_seen
 from crm.inbound.entries import Entry, entries
 from crm.models import Attachment, Message
 from tenants import clock
-from whatsapp.events import Event, Happening, IdentityChanged, Notice, PreferenceChanged, Reacted, StatusChanged
+from whatsapp.events import (
+    ContactNamed,
+    Event,
+    Happening,
+    IdentityChanged,
+    Notice,
+    PreferenceChanged,
+    Reacted,
+    StatusChanged,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,7 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
         statuses.merge_statuses(
             cursor, [(line, e) for line, e, _ in events if isinstance(e, StatusChanged)], merged.changed
         )
+        people.merge_names(cursor, [(line.tenant_id, e) for line, e, _ in events if isinstance(e, ContactNamed)])
         relinking.merge_preferences(cursor, [(line, e) for line, e, _ in events if isinstance(e, PreferenceChanged)])
         notices.merge_notices(
             cursor, [h for delivery in deliveries for h in delivery.happenings if isinstance(h, Notice)]
@@ -113,14 +123,16 @@ def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
         for entry in ordered
         if (contact_id := people.contact_of(owners, entry.line.tenant_id, entry.person))
     ]
-    homes = conversations.ensure(cursor, {(entry.line, contact_id) for entry, contact_id in placed})
+    wanted = {(entry.line, contact_id) for entry, contact_id in placed}
+    homes = conversations.ensure(cursor, wanted, past=_only_past(placed))
     rows = [
         conversations.Arrival(entry, uuid7(), homes[entry.line.number_id, contact_id], contact_id)
         for entry, contact_id in placed
     ]
     inserted = _insert(cursor, rows)
     arrivals = [row for row in rows if row.message_id in inserted]
-    _insert_attachments(cursor, arrivals)
+    filled = _fill_placeholders(cursor, [row for row in rows if row.message_id not in inserted])
+    _insert_attachments(cursor, arrivals + filled)
     conversations.absorb(cursor, arrivals)
     statuses.match_parked_of(
         cursor, [(row.entry.line.number_id, row.entry.provider_message_id) for row in arrivals if row.entry.is_outbound]
@@ -128,10 +140,23 @@ def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
     merged.inserted += len(arrivals)
     for row in arrivals:
         tenant_id = row.entry.line.tenant_id
-        merged.changed[tenant_id].add(row.conversation_id)
+        if not row.entry.is_past:
+            merged.changed[tenant_id].add(row.conversation_id)
         if row.entry.opens_window:
             latest = merged.replied[tenant_id].get(row.contact_id, row.entry.sent_at)
             merged.replied[tenant_id][row.contact_id] = max(latest, row.entry.sent_at)
+
+
+def _only_past(placed: Iterable[tuple[Entry, UUID]]) -> dict[tuple[UUID, UUID], datetime]:
+    """(number, contact) → the earliest moment, of those of whom all entries are of the past."""
+    found: dict[tuple[UUID, UUID], list[Entry]] = defaultdict(list)
+    for entry, contact_id in placed:
+        found[entry.line.number_id, contact_id].append(entry)
+    return {
+        pair: min(entry.sent_at for entry in of_it)
+        for pair, of_it in found.items()
+        if all(entry.is_past for entry in of_it)
+    }
 
 
 def _insert(cursor: Any, rows: list[conversations.Arrival]) -> set[UUID]:
@@ -180,6 +205,40 @@ def _insert_attachments(cursor: Any, arrivals: list[conversations.Arrival]) -> N
             ],
         )
         bells.ring_media()
+
+
+# The past names a file first, and brings it days later as the same message.
+_FILL = """
+UPDATE crm_message m SET type = n.type, text = n.text, payload = n.payload
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])
+     AS n (number_id, provider_message_id, type, text, payload)
+WHERE m.number_id = n.number_id AND m.provider_message_id = n.provider_message_id AND m.type = 'media_placeholder'
+RETURNING m.number_id, m.provider_message_id, m.id
+"""
+
+
+def _fill_placeholders(cursor: Any, known: list[conversations.Arrival]) -> list[conversations.Arrival]:
+    """Let files of the past take the places that were kept for them; returns the messages that got theirs."""
+    late = [row for row in known if row.entry.is_past and row.entry.media]
+    if not late:
+        return []
+    text, payload = Message._meta.get_field("text"), Message._meta.get_field("payload")
+    cursor.execute(
+        _FILL,
+        [
+            [row.entry.line.number_id for row in late],
+            [row.entry.provider_message_id[:200] for row in late],
+            [row.entry.type for row in late],
+            [bytes(text.sealed(row.entry.text, tenant_id=row.entry.line.tenant_id)) for row in late],  # type: ignore[union-attr]
+            [bytes(payload.sealed(row.entry.payload, tenant_id=row.entry.line.tenant_id)) for row in late],  # type: ignore[union-attr]
+        ],
+    )
+    filled = {(number_id, wamid): id for number_id, wamid, id in cursor.fetchall()}
+    return [
+        replace(row, message_id=filled[key])
+        for row in late
+        if (key := (row.entry.line.number_id, row.entry.provider_message_id[:200])) in filled
+    ]
 
 
 _AUDIENCES = "SELECT id, queue_id, assignee_id FROM crm_conversation WHERE id = ANY(%s)"

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from crm.models import IdentityKind
 from whatsapp import phones
-from whatsapp.events import Person
+from whatsapp.events import ContactNamed, Person
 
 Key = tuple[UUID, str, str]
 """(tenant, kind, canonical value)."""
@@ -111,6 +111,25 @@ def resolve(cursor: Any, seen: Iterable[tuple[UUID, Person, datetime]]) -> dict[
         for key in group.keys:
             owners[key] = group.contact_id
     return owners
+
+
+_NAME = """
+WITH locked AS (SELECT id FROM crm_contact WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
+UPDATE crm_contact c SET name = n.name
+FROM unnest(%s::uuid[], %s::text[]) AS n (id, name) JOIN locked USING (id)
+WHERE c.id = n.id AND c.name = ''
+"""
+
+
+def merge_names(cursor: Any, events: Iterable[tuple[UUID, ContactNamed]]) -> None:
+    """Take in a phone's address book: its people are contacts, by its names where our people have written none."""
+    newest = {(tenant_id, event.person): event for tenant_id, event in sorted(events, key=lambda pair: pair[1].at)}
+    if not newest:
+        return
+    owners = resolve(cursor, [(tenant_id, event.person, event.at) for (tenant_id, _), event in newest.items()])
+    names = {contact_of(owners, tenant_id, event.person): event.name for (tenant_id, _), event in newest.items()}
+    ids = sorted(filter(None, names))
+    cursor.execute(_NAME, [ids, ids, [names[id][:200] for id in ids]])
 
 
 def contact_of(owners: dict[Key, UUID], tenant_id: UUID, person: Person) -> UUID | None:

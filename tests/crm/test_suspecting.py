@@ -57,6 +57,19 @@ def suspicion(company: Company, talk: Conversation) -> str:
         return Conversation.objects.get(pk=talk.pk).suspicion
 
 
+@pytest.mark.parametrize(("left_at", "suspected"), [(None, False), (NOON - 8 * DAY, True)])
+def test_what_a_phone_sent_speaks_only_where_its_statuses_are_reported(ours, left_at, suspected):
+    with ours.transaction():
+        others(ours, 8, 5)
+        talk = silent(ours)
+        for days in (8, 5):
+            told(talk, days, source="phone", client_id=None, left_at=left_at)
+
+    examine()
+
+    assert (suspicion(ours, talk) != "") is suspected
+
+
 def test_two_misses_of_different_days_are_probable_with_their_evidence(ours, theirs):
     with ours.transaction():
         talk = silent(ours, 5, 4.9, 4, 1)

@@ -13,6 +13,7 @@ from .world import World
 
 Spec = dict[str, Any]
 
+_OF_A_NUMBER = frozenset({"calls", "history", "smb_app_state_sync"})  # their value names the number
 MOST_AT_ONCE = 5_000  # messages one request may ask for at most
 
 
@@ -208,7 +209,10 @@ def _post_field(world: World, number: Number, spec: Spec) -> None:
     """Any other field of Meta's webhooks: template and account news, quality, flows, calls …"""
     name, account_id = str(spec["field"]), str(spec.get("account_id") or number.account_id)
     world.journal.add("notice", world.clock.now(), number_id=number.id, text=name)
-    world.courier.post(Webhook(name, account_id, number, spec.get("value") or {}, label=name))
+    value = spec.get("value") or {}
+    if name in _OF_A_NUMBER:
+        value = webhooks.value_of(number) | value
+    world.courier.post(Webhook(name, account_id, number, value, label=name))
 
 
 def _post_preference(world: World, number: Number, spec: Spec) -> None:

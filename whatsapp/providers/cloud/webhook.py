@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from whatsapp.events import Event, Happening, Notice, Unrecognised
-from whatsapp.providers.cloud import messages
+from whatsapp.providers.cloud import coexistence, messages
 from whatsapp.providers.cloud.people import People
-from whatsapp.providers.cloud.values import Unreadable, cleaned, decoded, identifier, moment, object_of
+from whatsapp.providers.cloud.values import Unreadable, cleaned, decoded, identifier, moment, object_of, objects_of
 
 SIGNATURE_HEADER = "x-hub-signature-256"
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
@@ -114,9 +114,9 @@ def _read_change(entry: dict[str, Any], change: Any) -> Iterator[Happening]:
     if field in _CONVERSATIONAL:
         yield from _read_conversational(field, entry, value, number_id)
     elif field in ACCOUNT_FIELDS:
-        yield _notice(field, entry, value, number_id)
-        if field == "calls":
-            yield from _read_calls(value, number_id)
+        yield _notice(field, entry, value if field != "history" else _without_messages(value), number_id)
+        if field in _BESIDE_NOTICE and number_id:
+            yield from _BESIDE_NOTICE[field](value, number_id)
     else:
         yield _unrecognised(field, number_id, "a field that we do not know", value)
 
@@ -165,10 +165,51 @@ def _read_calls(value: dict[str, Any], number_id: str) -> Iterator[Happening]:
     """Calls that people make to us, beside the notice that holds everything about them."""
     calls = value.get("calls")
     people = People(value.get("contacts"))
-    for call in calls if isinstance(calls, list) and number_id else ():
+    for call in calls if isinstance(calls, list) else ():
         reader = _CALLS.get(str(call.get("event"))) if isinstance(call, dict) else None
         if reader and call.get("direction") == "USER_INITIATED":
             yield _read_item("calls", number_id, call, reader, people)
+
+
+def _read_history(value: dict[str, Any], number_id: str) -> Iterator[Happening]:
+    """Messages of the past, each of which may cost itself only."""
+    around = {key: value.get(key) for key in ("contacts", "metadata")}
+    for customer, item in coexistence.items_of(value):
+        if not isinstance(item, dict):
+            yield _unrecognised("history", number_id, "not an object", item)
+            continue
+        try:
+            yield from coexistence.remembered(cleaned(item), customer, around, number_id)
+        except Unreadable as problem:
+            yield _unrecognised("history", number_id, str(problem), item)
+        except Exception as error:
+            yield _unrecognised("history", number_id, f"{type(error).__name__} while reading", item)
+
+
+def _read_address_book(value: dict[str, Any], number_id: str) -> Iterator[Happening]:
+    entries = value.get("state_sync")
+    for item in entries if isinstance(entries, list) else ():
+        try:
+            if event := coexistence.named(cleaned(object_of(item)), number_id):
+                yield event
+        except Unreadable as problem:
+            yield _unrecognised("smb_app_state_sync", number_id, str(problem), item)
+
+
+def _without_messages(value: dict[str, Any]) -> dict[str, Any]:
+    """A notice of history says how far it has come and what went wrong; its thousands of messages come beside it."""
+    chunks = [
+        {key: chunk.get(key) for key in ("metadata", "errors") if key in chunk}
+        for chunk in objects_of(value.get("history"))
+    ]
+    return {key: value[key] for key in ("messaging_product", "metadata") if key in value} | {"history": chunks}
+
+
+_BESIDE_NOTICE: dict[str, Callable[[dict[str, Any], str], Iterator[Happening]]] = {
+    "calls": _read_calls,
+    "history": _read_history,
+    "smb_app_state_sync": _read_address_book,
+}
 
 
 def _number_of(value: dict[str, Any]) -> str:

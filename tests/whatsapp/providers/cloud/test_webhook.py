@@ -1,6 +1,5 @@
 """What Meta may send, read into our vocabulary; and whatever else may come, which must cost nothing around it."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -381,11 +380,19 @@ def test_errors_of_the_number_are_a_notice():
     assert (notice.field, notice.number_id, notice.value["errors"][0]["code"]) == ("messages", NUMBER, 131000)
 
 
-@pytest.mark.parametrize("name", ["history", "app_state_sync"])
-def test_what_the_phone_shares_is_kept_whole(name):
-    notice = read(name)
+def test_the_past_of_a_phone_comes_as_its_messages():
+    notice, remembered = parse(body("history"))
 
-    assert (notice.number_id, notice.value) == (NUMBER, json.loads(body(name))["entry"][0]["changes"][0]["value"])
+    assert notice.value["history"] == [{"metadata": {"phase": 0, "chunk_order": 1, "progress": 55}}]
+    assert (remembered.message_id, remembered.text, remembered.ours) == ("wamid.H", "antes", False)
+    assert remembered.person == Person(phone="51900555014")
+
+
+def test_the_address_book_of_a_phone_names_people():
+    notice, named = parse(body("app_state_sync"))
+
+    assert notice.value["state_sync"]
+    assert (named.name, named.person, named.at) == ("Ana", Person(phone="51900555014"), THEN)
 
 
 def test_a_field_that_is_new_is_shown_as_such():
