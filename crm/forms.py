@@ -1,5 +1,6 @@
 """What people send from the inbox: checked here for shape; whether it may be done is the domain's to say."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crm.explanations import sentence
-from crm.models import Conversation, Message
+from crm.models import Conversation, Message, QuickReply
+from crm.outbound import CannotSend, check_shape
 from tenants.models import Membership, Queue
 from whatsapp import cards, interactive, phones, places
 from whatsapp.interactive import offering
@@ -70,8 +72,44 @@ class MessageForm(forms.Form):
         text, asks = self.cleaned_data["text"], self.cleaned_data["asks"]
         if asks:
             return Interactive(kind=ASKED[asks], body=text)
-        lines = self.cleaned_data["options"].strip().splitlines()
-        return offering(text, lines, label=gettext("See options")) if lines else Text(body=text)
+        return said_with_choices(text, self.cleaned_data["options"])
+
+
+def said_with_choices(text: str, options: str) -> Outgoing:
+    """The text, with what stands in `options`, one a line, to choose from; in the language of who writes."""
+    lines = [line for line in options.splitlines() if line.strip()]
+    return offering(text, lines, label=gettext("See options")) if lines else Text(body=text)
+
+
+class QuickReplyForm(forms.ModelForm):
+    """Prepared words; what WhatsApp would refuse is said when they are written, not when they are sent."""
+
+    class Meta:
+        model = QuickReply
+        fields = ["shortcut", "text", "options", "queue"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["queue"].queryset = Queue.objects.all()  # type: ignore[attr-defined]
+        self.fields["shortcut"] = forms.CharField(max_length=31)
+        self.fields["text"] = MessageText(max_length=Text.MAX_LENGTH)
+
+    def clean_shortcut(self) -> str:
+        shortcut = self.cleaned_data["shortcut"].strip().removeprefix("/").lower()
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,29}", shortcut):
+            raise forms.ValidationError(_("Write a short word of letters, digits, “-” and “_”, like envio."))
+        if QuickReply.objects.filter(shortcut=shortcut).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(_("There is one with this name. Choose another, or change that one."))
+        return shortcut
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("text"):
+            try:
+                check_shape(said_with_choices(cleaned["text"], cleaned.get("options", "")))
+            except CannotSend as refusal:
+                self.add_error("options", refusal.explanation)
+        return cleaned
 
 
 class LocationForm(forms.Form):

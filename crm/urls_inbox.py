@@ -1,6 +1,6 @@
 from django.urls import path
 
-from crm.views import composing, dashboard, files, handling, inbox, issues, labels, threads
+from crm.views import composing, dashboard, files, handling, inbox, issues, labels, replies, threads
 
 urlpatterns = [
     path("", inbox.home, name="home"),
@@ -38,6 +38,11 @@ urlpatterns = [
     path("conversations/<uuid:conversation_id>/assignment/", handling.assignment, name="assignment"),
     path("conversations/<uuid:conversation_id>/transfer/", handling.transfer, name="transfer"),
     path("conversations/<uuid:conversation_id>/labels/", labels.label, name="conversation-label"),
+    path("conversations/<uuid:conversation_id>/replies/", replies.offered, name="replies-offered"),
+    path("replies/", replies.index, name="replies"),
+    path("replies/preview/", replies.preview, name="reply-preview"),
+    path("replies/<uuid:reply_id>/", replies.edit, name="reply"),
+    path("replies/<uuid:reply_id>/removal/", replies.remove, name="reply-removal"),
     path("labels/", labels.usual, name="labels"),
     path("conversations/<uuid:conversation_id>/reading/", handling.reading, name="reading"),
 ]

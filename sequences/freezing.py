@@ -10,13 +10,13 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from crm import costs
+from crm.blanks import blanks_for, filled
 from crm.inbound import conversations, people
 from crm.inbound.directory import Line
 from crm.models import Conversation
 from sequences.audience import number_of
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
-from sequences.saying import blanks_for
-from sequences.schedule import BLOCKING, filled
+from sequences.schedule import BLOCKING
 from tenants.models import Queue, Tenant
 from whatsapp.events import Person
 from whatsapp.models import Number

@@ -10,13 +10,14 @@ from uuid import uuid5
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from crm import costs, outbound
+from crm.blanks import filled
 from crm.costs import Price
 from crm.models import Conversation, Direction, Message, Source
 from sequences.definition import Variant
 from sequences.enrolling import go_on
 from sequences.models import Enrollment, EnrollmentState, ManualTask, StepRun, TaskState
 from sequences.saying import blanks_of, template_content, words_of
-from sequences.schedule import Action, Why, filled
+from sequences.schedule import Action, Why
 from tenants.context import current_tenant_id
 from tenants.models import Membership
 from whatsapp.errors import Reason

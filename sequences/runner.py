@@ -22,13 +22,14 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from crm import budgets, costs, outbound
+from crm.blanks import blanks_for
 from crm.explanations import NO_ADDRESS
 from crm.models import Conversation, ConversationStatus, Source
 from crm.outbound import CannotSend, Draft
 from sequences import files
 from sequences.definition import Definition, Step, Variant
 from sequences.models import Enrollment, EnrollmentState, ManualTask, SequenceVersion
-from sequences.saying import blanks_for, content_of, filled_attributes, words_of
+from sequences.saying import content_of, filled_attributes, words_of
 from sequences.schedule import Action, Decision, Facts, Why, decide, due_after
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Tenant

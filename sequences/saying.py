@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from crm.blanks import blanks_for, filled
 from crm.media.outgoing import content_of as media_content
 from crm.media.outgoing import kind_by_name
 from crm.models import Contact, Conversation
 from sequences.definition import Card, Place, Variant
 from sequences.models import Enrollment
-from sequences.schedule import Action, Decision, filled
+from sequences.schedule import Action, Decision
 from whatsapp import cards, places
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.interactive import offering
@@ -53,18 +54,6 @@ def template_content(name: str, language: str, values: dict[str, str]) -> Templa
 def blanks_of(enrollment: Enrollment) -> dict[str, Any]:
     """What `{…}` may stand for in a step."""
     return blanks_for(enrollment.conversation.contact)
-
-
-def blanks_for(contact: Contact) -> dict[str, Any]:
-    """The contact's name, first name, phone and own attributes."""
-    name = contact.name or contact.profile_name
-    return {
-        **contact.attributes,
-        "name": name,
-        "nombre": name,
-        "first_name": name.split(" ")[0],
-        "phone": contact.phone,
-    }
 
 
 def filled_attributes(contact: Contact) -> frozenset[str]:

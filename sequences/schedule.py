@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
-from sequences.definition import Closed, Definition, Delay, Step, Template, Unit, Variant
+from sequences.definition import Closed, Definition, Delay, Step, Unit, Variant
 from whatsapp.window import Window
 
 LATE = timedelta(hours=1)
@@ -210,22 +209,3 @@ def at_local(day: datetime, at: str, zone: tzinfo) -> datetime:
     """A time of day on the calendar day of `day`, in UTC."""
     local = datetime.combine(day.date(), time.fromisoformat(at), tzinfo=zone)
     return local.astimezone(UTC)
-
-
-def filled(text: str, blanks: dict[str, Any]) -> str:
-    """`{name}` and the like become the contact's own; a blank nobody knows stays empty, and nothing else is read."""
-    parts = []
-    rest = text
-    while "{" in rest:
-        before, _brace, after = rest.partition("{")
-        name, closing, tail = after.partition("}")
-        if not closing or len(name) > 60 or "{" in name:
-            parts.append(before + "{")
-            rest = after
-            continue
-        parts.append(before + str(blanks.get(name.strip(), "")))
-        rest = tail
-    return "".join(parts) + rest
-
-
-__all__ = ["Action", "Decision", "Facts", "Template", "Why", "decide", "due_after", "filled", "next_allowed"]

@@ -5,11 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from crm import budgets
+from crm.blanks import blanks_for, filled
 from crm.models import Conversation
 from sequences.definition import Definition, Step, Template
 from sequences.runner import categories_of, facts_of, price_of, prices_of, variant_of
-from sequences.saying import blanks_for, words_of
-from sequences.schedule import Action, Decision, Facts, decide, due_after, filled
+from sequences.saying import words_of
+from sequences.schedule import Action, Decision, Facts, decide, due_after
 from tenants.models import Tenant
 from whatsapp.models import Template as StoredTemplate
 

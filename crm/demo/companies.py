@@ -32,6 +32,16 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """Prepared words, for everybody or for one queue."""
+
+    shortcut: str
+    text: str
+    options: str = ""
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Company:
     name: str
     slug: str
@@ -44,6 +54,7 @@ class Company:
     scenes: tuple[Scene, ...]
     earlier: dict[str, str]
     monthly_limit: int
+    replies: tuple[Reply, ...] = ()
 
 
 TRIAGE = ""
@@ -70,6 +81,25 @@ SHOP = Company(
     scenes=(*sales.SCENES, *support.SCENES, *chile.SCENES),
     earlier=earlier.TALKS,
     monthly_limit=60,
+    replies=(
+        Reply("hola", "¡Hola, {first_name}! Gracias por escribir a Nube Calzado. ¿En qué te ayudo?"),
+        Reply(
+            "envio",
+            "El envío a Lima cuesta *S/ 10* y llega en 24 a 48 horas; a provincias, *S/ 15* y de 2 a 4 días.",
+            options="Lima\nProvincias\nRecojo en tienda",
+        ),
+        Reply("tallas", "¿Qué talla buscas?", options="36\n37\n38\n39\n40\n41\n42\n43", queue="Ventas"),
+        Reply(
+            "seguimiento",
+            "Puedes ver dónde está tu pedido aquí:",
+            options="Seguir mi pedido | https://nubecalzado.test/envio",
+        ),
+        Reply(
+            "cambio",
+            "Tienes 30 días para cambiarlo, {first_name}. ¿Me mandas una foto del par y tu número de pedido?",
+            queue="Soporte",
+        ),
+    ),
 )
 
 STATIONER = Company(

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.contrib.auth.hashers import make_password
 
 from crm.demo.companies import OPERATOR, TRIAGE, Company, Line, Person
-from crm.models import Budget
+from crm.models import Budget, QuickReply
 from tenants.context import system_transaction, tenant_transaction
 from tenants.founding import ensure_triage, found, join
 from tenants.models import Membership, Queue, Tenant, User
@@ -58,6 +58,13 @@ def move_in(company: Company, *, password: str, now: datetime) -> House:
             line.phone_number_id: _register(tenant, line, queues[line.queue] if line.queue != TRIAGE else None, now)
             for line in company.lines
         }
+        for reply in company.replies:
+            prepared = {
+                "text": reply.text,
+                "options": reply.options,
+                "queue": queues[reply.queue] if reply.queue else None,
+            }
+            QuickReply.objects.get_or_create(tenant=tenant, shortcut=reply.shortcut, defaults=prepared)
         Budget.objects.get_or_create(tenant=tenant, defaults={"monthly_limit": company.monthly_limit})
         for account_id in sorted({number.waba_id for number in numbers.values()}):
             _mirror_templates(tenant, account_id, now)

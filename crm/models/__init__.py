@@ -14,6 +14,7 @@ from crm.models.messages import (
     UnmatchedStatus,
 )
 from crm.models.money import Budget, MessageHour, RollupProgress
+from crm.models.replies import QuickReply
 from crm.models.search import MessageWord, SearchProgress
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "MessageStatus",
     "MessageWord",
     "Priority",
+    "QuickReply",
     "Reaction",
     "RollupProgress",
     "SearchProgress",

@@ -10,7 +10,7 @@ written under the attempt it belongs to, so a late one cannot overwrite a newer 
 """
 
 from crm.outbound.batching import Draft, compose_many
-from crm.outbound.composing import CannotSend, compose, price
+from crm.outbound.composing import CannotSend, check_shape, compose, price
 from crm.outbound.deciding import decide_unknown, retry
 from crm.outbound.dispatching import dispatch
 from crm.outbound.reconciling import reconcile
@@ -19,6 +19,7 @@ from crm.outbound.settling import settle
 __all__ = [
     "CannotSend",
     "Draft",
+    "check_shape",
     "compose",
     "compose_many",
     "decide_unknown",

@@ -193,22 +193,16 @@ def checked(conversation: Conversation, content: Outgoing, now: datetime, lookup
         raise CannotSend(INACTIVE)
     if _UNREADABLE.search(_all_text(content.as_payload())):
         raise CannotSend(UNREADABLE)
-    if isinstance(content, Text):
-        if not content.body.strip():
-            raise CannotSend(EMPTY)
-        if len(content.body) > capabilities.max_text_length:
-            raise CannotSend(TOO_LONG)
+    if isinstance(content, Text) and len(content.body) > capabilities.max_text_length:
+        raise CannotSend(TOO_LONG)
     if isinstance(content, Media):
         if content.type not in capabilities.media:
             raise CannotSend(NO_FILES)
         if len(content.caption) > capabilities.max_caption_length:
             raise CannotSend(CAPTION_TOO_LONG)
-    if content.type in _SHAPES:
-        able, refusal, fault = _SHAPES[content.type]
-        if not getattr(capabilities, able):
-            raise CannotSend(refusal)
-        if found := fault(content):
-            raise CannotSend(found)
+    if content.type in _SHAPES and not getattr(capabilities, _SHAPES[content.type][0]):
+        raise CannotSend(_SHAPES[content.type][1])
+    check_shape(content)
     if isinstance(content, Template):
         content = _checked_template(conversation, content, lookups)
     elif capabilities.has_window and not conversation.window(now).can_send_free_form:
@@ -218,6 +212,16 @@ def checked(conversation: Conversation, content: Outgoing, now: datetime, lookup
     ):
         raise CannotSend(NO_ADDRESS)
     return content
+
+
+def check_shape(content: Outgoing) -> None:
+    """Whether WhatsApp takes content of this shape at all, whoever it goes to. Raises CannotSend."""
+    if isinstance(content, Text) and not content.body.strip():
+        raise CannotSend(EMPTY)
+    if isinstance(content, Text) and len(content.body) > Text.MAX_LENGTH:
+        raise CannotSend(TOO_LONG)
+    if content.type in _SHAPES and (found := _SHAPES[content.type][2](content)):
+        raise CannotSend(found)
 
 
 def _checked_template(conversation: Conversation, content: Template, lookups: Lookups) -> Template:

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from django.http import QueryDict
 
+from crm.blanks import blanks_for, filled
 from crm.forms import ASKED, CardForm, LocationForm, MessageForm, TemplateMessageForm, templates_for
-from crm.models import Conversation, Message
+from crm.models import Conversation, Message, QuickReply
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Template
 
@@ -75,12 +76,22 @@ def kind_for(conversation: Conversation, *, now: datetime) -> str:
 
 
 def for_text(
-    conversation: Conversation, form: MessageForm | None = None, *, quoted: str = "", asks: str = ""
+    conversation: Conversation,
+    form: MessageForm | None = None,
+    *,
+    quoted: str = "",
+    asks: str = "",
+    reply: QuickReply | None = None,
 ) -> Composer:
-    """The box for text, empty or with what was refused; `quoted` is a message's id, `asks` what its button asks for."""
+    """The box for text: empty, with what was refused, or with a quick reply.
+
+    `quoted` is a message's id, `asks` what the button under the text asks for.
+    """
     message = _message(conversation, form["quoted"].value() if form else quoted)
     asks = asks if asks in ASKED and CAPABILITIES[conversation.number.provider].interactive else ""
     initial = {"quoted": message.pk if message else "", "asks": asks}
+    if reply:
+        initial |= {"text": filled(reply.text, blanks_for(conversation.contact)), "options": reply.options}
     form = form or MessageForm(conversation=conversation, initial=initial)
     has_templates = CAPABILITIES[conversation.number.provider].has_templates
     return Composer(conversation, TEXT, form, quoted=message, has_templates=has_templates)
@@ -112,7 +123,7 @@ def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) ->
     """The composer an address asks for.
 
     `?template=` and `?write=template` choose templates, `?write=location` and `?write=card` those forms, `?quote=` a
-    message to answer, `?ask=` what a button under the text asks for.
+    message to answer, `?ask=` what a button under the text asks for, `?reply=` a quick reply.
     """
     chosen, wanted = query.get("template", ""), query.get("write")
     if chosen or wanted == TEMPLATE or kind_for(conversation, now=now) == TEMPLATE:
@@ -122,7 +133,9 @@ def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) ->
         return for_location(conversation)
     if wanted == CARD and able.contact_cards:
         return for_card(conversation)
-    return for_text(conversation, quoted=query.get("quote", ""), asks=query.get("ask", ""))
+    return for_text(
+        conversation, quoted=query.get("quote", ""), asks=query.get("ask", ""), reply=_reply(query.get("reply", ""))
+    )
 
 
 def can_send(template: Template) -> bool:
@@ -146,11 +159,22 @@ def _needs_more(part: Any) -> bool:
 
 
 def _message(conversation: Conversation, id: Any) -> Message | None:
-    try:
-        key = UUID(str(id))
-    except ValueError:
+    key = _key(id)
+    if key is None:
         return None
     return Message.objects.filter(conversation=conversation, pk=key).select_related("author__user").first()
+
+
+def _key(id: Any) -> UUID | None:
+    try:
+        return UUID(str(id))
+    except ValueError:
+        return None
+
+
+def _reply(id: str) -> QuickReply | None:
+    key = _key(id)
+    return QuickReply.objects.filter(pk=key).first() if key else None
 
 
 def _first_name(conversation: Conversation) -> str:

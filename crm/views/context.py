@@ -51,9 +51,9 @@ class Rail:
 
     @cached_property
     def tools(self) -> list[Place]:
-        places = []
+        places = [self._place("replies", _("Quick replies"), "bolt") if self.membership else None]
         if self.request.user.is_staff:
-            places = [
+            places += [
                 self._place("admin:tenants_alert_changelist", _("Alerts"), "bell", count=self._open_alerts),
                 self._place("admin:index", _("Settings"), "sliders"),
             ]

@@ -5,8 +5,8 @@ from typing import Any
 from django import forms, template
 from django.utils.safestring import SafeString
 
+from crm.blanks import filled
 from sequences.definition import Definition, Incomplete
-from sequences.schedule import filled
 from sequences.words import delay_words
 from whatsapp.models import Template
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from crm import costs
+from crm.blanks import filled
 from crm.outbound import CannotSend
 from crm.views.access import member_required
 from crm.views.composer import can_send
@@ -21,7 +22,7 @@ from crm.views.issues import described, suspected
 from sequences import handwork
 from sequences.models import ManualTask, TaskState
 from sequences.saying import blanks_of
-from sequences.schedule import Why, filled
+from sequences.schedule import Why
 from sequences.words import why_words
 from tenants import clock
 from tenants.models import Membership, Queue

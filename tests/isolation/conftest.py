@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from crm.api.tokens import create_token
 from crm.media import storing
-from crm.models import Attachment, DeliveryIssue, Direction, FileState, Message, MessageStatus, Source
+from crm.models import Attachment, DeliveryIssue, Direction, FileState, Message, MessageStatus, QuickReply, Source
 from sequences.models import Broadcast, Enrollment, ManualTask, Recipient
 from tenants.context import system_transaction
 from tests.back_office import furnish
@@ -63,6 +63,7 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
             tenant=theirs.tenant, conversation=talk, number=theirs.number, level="probable", likelihood=0.96, misses=2,
             since=NOON, found_at=NOON, judged_at=NOON,
         )  # fmt: skip
+        reply = QuickReply.objects.create(tenant=theirs.tenant, shortcut="canario", text=f"{CANARY} quick reply")
     return {
         "conversation": talk.pk,
         "message": sent.pk,
@@ -72,6 +73,7 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
         "task": task.pk,
         "issue": issue.pk,
         "broadcast": broadcast.pk,
+        "reply": reply.pk,
         "contact": talk.contact_id,
         "number": theirs.number.pk,
         "queue": theirs.support.pk,

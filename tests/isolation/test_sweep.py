@@ -31,6 +31,7 @@ PARAMETERS = {
     "task_id": "task",
     "issue_id": "issue",
     "broadcast_id": "broadcast",
+    "reply_id": "reply",
     "tenant_id": "tenant",
 }
 # REST's routers call every id `pk`: the word before it says whose it is.

@@ -224,3 +224,40 @@ def test_labels_are_put_on_and_taken_off_without_leaving_the_keyboard(running, p
     ana.locator("#panel .label", has_text="por cobrar").locator("button").click()
     expect(ana.locator("#panel .label", has_text="por cobrar")).to_have_count(0)
     expect(ana.locator("#panel .label", has_text="mayorista")).to_be_visible()
+
+
+def test_a_slash_finds_a_quick_reply_and_enter_sends_its_choices(person, customer, running):
+    page = person("ana@demo.test")
+    page.goto("/inbox/?mode=all")
+    phone = customer("Rita Rápida", "¿cuánto cuesta el envío?")
+    open_conversation(page, "Rita Rápida")
+
+    page.locator("#text").click()
+    page.keyboard.type("/env")
+    expect(page.locator("[data-reply=envio]")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("#choices-preview .wa__btns li")).to_have_count(3)
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".msg--out .msg__buttons li")).to_have_count(3)
+    expect(page.locator("#choices-preview")).to_be_empty()
+    expect(page.locator(".msg--out [data-status=queued]")).to_have_count(0, timeout=ARRIVES)
+    sent = [each for each in running.ledger() if each["to"] == phone]
+    assert [each["type"] for each in sent] == ["interactive"]
+
+
+def test_an_edit_and_a_deletion_change_the_open_thread_by_themselves(person, customer, running):
+    page = person("ana@demo.test")
+    page.goto("/inbox/?mode=all")
+    phone = customer("Eva Edita", "¿qué talla tienen?")
+    open_conversation(page, "Eva Edita")
+    about = {"phone_number_id": OURS, "from": phone}
+
+    wamid = running.customer_writes(**about, type="text", text="quiero la 37")["wamid"]
+    expect(page.locator(".msg", has_text="quiero la 37")).to_be_visible(timeout=ARRIVES)
+    running.customer_writes(**about, type="edit", message_id=wamid, text="quiero la 38")
+    expect(page.locator(".msg", has_text="quiero la 38")).to_contain_text("editado", timeout=ARRIVES)
+    running.customer_writes(**about, type="revoke", message_id=wamid)
+
+    expect(page.locator(".msg", has_text="El cliente eliminó este mensaje")).to_have_count(1, timeout=ARRIVES)
+    expect(page.locator(".msg")).to_have_count(2)

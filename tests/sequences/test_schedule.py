@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm.blanks import filled
 from sequences.definition import Closed, Definition, Delay, Step, Template, Unit, Variant
-from sequences.schedule import LATE, SPREAD, Action, Facts, Why, decide, due_after, filled, next_allowed
+from sequences.schedule import LATE, SPREAD, Action, Facts, Why, decide, due_after, next_allowed
 from whatsapp.window import Window
 
 NOON = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)  # Tuesday, 12:00 in Lima

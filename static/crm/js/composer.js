@@ -43,6 +43,7 @@
     if (form.elements.options) {
       form.elements.options.value = "";
       form.querySelector(".composer__options").open = false;
+      form.querySelector("#choices-preview").replaceChildren();
     }
     form.querySelectorAll(".composer__quote, .composer__error").forEach((part) => part.remove());
     text.removeAttribute("aria-invalid");

@@ -65,7 +65,7 @@
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.successful && event.target.closest?.("[data-closes]")) event.target.closest("dialog")?.close();
-    if (event.detail.successful) event.target.closest?.("details.menu")?.removeAttribute("open");
+    if (event.detail.successful) event.target.closest?.("details.menu:not([data-replies])")?.removeAttribute("open");
   });
 
   // A field that narrows a list beside it.
