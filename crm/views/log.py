@@ -12,7 +12,7 @@ from django.utils import timezone
 from crm.amending import amend
 from crm.models import AMENDMENTS, NOTES, Activity, Attachment, Conversation, Direction, Message, Reaction
 
-PAGE = 50
+PAGE = 30  # two tall screens; older ones come while one scrolls
 _MOST_ACTIVITIES = 200
 # They stand in the thread as a line, not as a bubble: nobody said them.
 _LINES = frozenset({"call", "system", "request_welcome", *AMENDMENTS})

@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from crm.models import Conversation
+from crm.models import Attachment, Conversation, Direction, FileState, Message, Source
 from crm.views.filters import Filters, Mode
+from crm.views.log import PAGE
 from tenants.models import Membership
 from tests.bench import crowd
 from tests.bench.load import percentile
@@ -21,7 +25,7 @@ from tests.cast import Company, found_company
 
 NUMBER = "900000000000001"
 FEW = 1_000
-FIRST_PAGE = "first page"
+FIRST_PAGE, FILES = "first page", "a thread full of pictures"
 HOLD = 0.03
 # Flat: what grows with the number of conversations would be ten or a hundred times as much.
 FLAT = 1.5
@@ -42,6 +46,8 @@ def measure(stage: Stage, options: Options) -> Iterator[Figure]:
         if what.startswith(FIRST_PAGE):
             hold = f"p50 ≤ {milliseconds(HOLD)} at {many:,}, flat"
             yield Figure(f"{what}, p50 · p95", measured, hold, half <= HOLD and growth <= FLAT)
+        elif what.startswith(FILES):
+            yield Figure(f"{what}, p50 · p95", measured, f"p50 ≤ {milliseconds(HOLD)}", half <= HOLD)
         else:
             yield Figure(f"{what}, p50 · p95", measured)
 
@@ -53,18 +59,45 @@ def _times(company: Company, options: Options) -> dict[str, tuple[list[float], i
         with company.transaction():
             shown = Conversation.objects.visible_to(membership).order_by("-last_message_at")
             ids = [str(id) for id in shown.values_list("pk", flat=True)[:20]]
+            pictured = _pictured(shown.last())
         addresses = {
             f"{FIRST_PAGE}, to answer, {name}": "/inbox/",
             f"{FIRST_PAGE}, everything, {name}": f"/inbox/?{everything}",
             f"a thread, {name}": f"/inbox/{ids[0]}/",
+            f"{FILES}, opened by {name}": f"/inbox/{pictured}/",
             f"changes of 20, {name}": f"/inbox/changes/?{everything}&ids={','.join(ids)}&open={ids[0]}&writes=text",
         }
         client = _client_of(membership)
         for what, address in addresses.items():
+            # A click opens the thread alone, beside the list that is there.
+            headers = {"HX-Request": "true"} if what.startswith(FILES) else {}
             found[what] = _timed(
-                lambda client=client, address=address: client.get(address), tries=15 if options.quick else 60
+                lambda client=client, address=address, headers=headers: client.get(address, headers=headers),
+                tries=15 if options.quick else 60,
             )
     return found
+
+
+def _pictured(talk: Conversation) -> str:
+    """A conversation whose newest page is nothing but pictures, kept and drawn small."""
+    now = timezone.now()
+    at = max(now, talk.last_message_at)
+    messages = Message.objects.bulk_create(
+        Message(
+            tenant_id=talk.tenant_id, conversation=talk, number_id=talk.number_id, direction=Direction.INBOUND,
+            source=Source.CUSTOMER, type="image", text="Así llegó", payload={"id": str(place)}, status="received",
+            provider_message_id=f"wamid.{uuid4().hex}", sent_at=at + timedelta(milliseconds=place),
+        )
+        for place in range(PAGE)
+    )  # fmt: skip
+    Attachment.objects.bulk_create(
+        Attachment(
+            tenant_id=talk.tenant_id, message=message, mime_type="image/jpeg", filename="foto.jpg", size=90_000,
+            stored_as=f"{message.pk}", thumbnail=f"{message.pk}.small", width=900, height=600, state=FileState.THERE,
+        )
+        for message in messages
+    )  # fmt: skip
+    return str(talk.pk)
 
 
 def _client_of(membership: Membership) -> Client:

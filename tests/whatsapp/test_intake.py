@@ -210,6 +210,17 @@ async def test_an_address_that_nobody_has_is_404(door, path):
     assert await rows() == []
 
 
+@pytest.mark.parametrize("path", ["/webhooks/twilio/", "/webhooks/twilio/ours/", "/webhooks/lite/ours/"])
+async def test_a_provider_that_cannot_be_verified_has_no_address(door, path):
+    form = b"From=whatsapp%3A%2B51900555014&Body=hola"
+    answer = await door.request(
+        "POST", path, content=form, headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
+
+    assert answer.status_code == 404
+    assert await rows() == []
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_other_methods_are_refused(door, method):
     answer = await door.request(method, ADDRESS, content=BODY)
