@@ -75,12 +75,28 @@ TRAPS = {
     "17 a line break, a tab or many spaces in a template's parameter": [
         "crm/outbound/test_composing.py::test_every_variable_of_a_template_needs_a_value_that_meta_takes",
     ],
+    "18 a template whose variables are named, or of which our copy is stale": [
+        "crm/api/test_messages.py::test_named_variables_go_out_by_name",
+        "whatsapp/test_tasks.py::test_a_template_keeps_its_row_when_it_changes_or_goes",
+    ],
+    "19 the app is not subscribed, or an override comes before the subscription": [
+        "whatsapp/test_check_numbers.py::test_what_is_wrong_with_a_number",
+        "whatsapp/simulator/test_management.py::test_an_override_needs_a_subscription_first",
+    ],
+    "20 a token's details are taken for granted, or stand in a log": [
+        f"{CLOUD}/test_records.py::test_a_token_tells_its_end_and_its_reach",
+        "whatsapp/test_connecting.py::test_a_provider_that_will_not_talk_about_tokens_is_no_problem",
+        f"{CLOUD}/test_client.py::test_no_trouble_shows_the_token_the_phone_or_the_words",
+    ],
     "21 a 200 is taken as delivered": [
         f"{CLOUD}/test_client.py::test_a_200_that_names_no_message_is_unknown",
         "crm/outbound/test_dispatching.py::test_an_accepted_message_has_whatsapps_id_and_carries_our_reference",
     ],
     "22 a status comes before the message's id is known": [
         "crm/inbound/test_statuses.py::test_statuses_that_come_before_the_messages_id_end_in_the_same_row",
+    ],
+    "23 a template's status is known from webhooks alone": [
+        "whatsapp/test_tasks.py::test_templates_are_mirrored_for_each_company_by_its_own_token",
     ],
     "24 without a secret nothing is checked": [
         "whatsapp/test_intake.py::test_without_a_secret_nothing_is_genuine",
