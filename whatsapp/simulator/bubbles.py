@@ -8,6 +8,11 @@ from .threads import Bubble, Thread
 
 _TICKS = {"sent": ("tick", "Enviado"), "delivered": ("ticks", "Entregado"), "read": ("ticks", "Leído")}
 _BUTTON_ICONS = {"url": "external", "phone_number": "phone", "flow": "note", "location_request_message": "pin"}
+# What a press on it sends, by the kind of request: drawing, words, and the type of the answer.
+_REQUESTS = {
+    "location_request_message": ("pin", "Enviar ubicación", "location"),
+    "request_contact_info": ("phone", "Compartir mi número", "contacts"),
+}
 
 
 def phone(number: Number, thread: Thread | None, *, customer: str, now: float) -> str:
@@ -158,6 +163,8 @@ def _buttons(bubble: Bubble, number: Number, customer: str) -> str:
                     bubble, number, customer, kind=kind, given=button, label=icon("reply") + text(button["title"])
                 )
             )
+        elif button["type"] in _REQUESTS:
+            rows.append(_request_button(bubble, number, customer, asked=button["type"]))
         else:
             rows.append(f"<li>{icon(_BUTTON_ICONS.get(button['type'], 'external'))}{text(button['title'])}</li>")
     if "rows" in bubble.parts:
@@ -166,6 +173,17 @@ def _buttons(bubble: Bubble, number: Number, customer: str) -> str:
             label = f"<span>{text(row['title'])}<small>{text(row.get('description') or '')}</small></span>"
             rows.append(_reply_button(bubble, number, customer, kind="list_reply", given=row, label=label))
     return f'<ul class="wa__btns" role="list">{"".join(rows)}</ul>' if rows else ""
+
+
+def _request_button(bubble: Bubble, number: Number, customer: str, *, asked: str) -> str:
+    """Sends what the business asked for: where the customer is, or their phone number."""
+    drawing, title, kind = _REQUESTS[asked]
+    own = {"origin": "contact_request", "phone": f"+{customer}", "text": customer} if kind == "contacts" else {}
+    values = hidden(number=number.id, customer=customer, type=kind, reply_to=bubble.id, **own)
+    return (
+        f'<li><form method="post" action="/phone/messages" data-live>{values}'
+        f'<button type="submit">{icon(drawing)}{title}</button></form></li>'
+    )
 
 
 def _reply_button(bubble: Bubble, number: Number, customer: str, *, kind: str, given: dict, label: str) -> str:

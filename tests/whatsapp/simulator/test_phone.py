@@ -57,6 +57,28 @@ def test_the_phone_shows_templates_quotes_and_reactions(simulator: Simulator, bu
     assert re.search(r'<button type="submit">.*Muy bien</button>', html)
 
 
+def test_a_press_sends_where_one_is_or_ones_own_phone(
+    simulator: Simulator, business: Business, application: Application
+):
+    simulator.faults(answering=False)
+    simulator.inbound(phone_number_id=NUMBER, sender=DIEGO, text="hola")
+    for kind, name in (("location_request_message", "send_location"), ("request_contact_info", "request_contact_info")):
+        asked = {"type": kind, "body": {"text": "¿Para la entrega?"}, "action": {"name": name}}
+        business.post({"to": f"+{DIEGO}", "type": "interactive", "interactive": asked})
+
+    html = page(simulator, number=NUMBER, customer=DIEGO)
+    for press in re.findall(r'<form method="post" action="/phone/messages" data-live>(.*?)</form>', html):
+        if "Enviar ubicación" in press or "Compartir mi número" in press:
+            submit(simulator, "/phone/messages", **dict(re.findall(r'name="(\w+)" value="([^"]*)"', press)))
+
+    wait_until(lambda: len(application.messages()) == 3)
+    by_type = {message["type"]: message for message in application.messages()}
+    assert by_type.keys() == {"text", "location", "contacts"}
+    card = by_type["contacts"]
+    assert (card["contacts"][0]["origin"], card["contacts"][0]["phones"][0]["wa_id"]) == ("contact_request", DIEGO)
+    assert card["context"]["id"]
+
+
 def test_a_fault_is_set_and_cleared_from_the_page(simulator: Simulator):
     submit(simulator, "/phone/faults", number=NUMBER, customer=DIEGO, name="duplicate", on="1", value="5")
     on = simulator.call("GET", "/control/faults")["duplicate"]
