@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
+from crm.flows import answers
 from crm.models import Activity, Attachment, Conversation, Direction, Message, Reaction
 
 PAGE = 50
@@ -24,6 +25,7 @@ class Bubble:
     quoted: Message | None = None
     attachment: Attachment | None = None
     reactions: tuple[Reaction, ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
     kind: str = "message"
 
 
@@ -110,6 +112,7 @@ def bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]
             for message in of_number.filter(provider_message_id__in=quotes).select_related("author__user")
         }
     attachments = {each.message_id: each for each in Attachment.objects.filter(message__in=messages)}
+    forms = answers.forms_of(messages)
     return [
         Bubble(
             message=message,
@@ -117,6 +120,7 @@ def bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]
             quoted=quoted.get(message.quoted_message_id),
             attachment=attachments.get(message.pk),
             reactions=tuple(reactions.get(message.provider_message_id or "", ())),
+            answers=tuple(forms.get(message.pk, ())),
         )
         for above, message in zip([None, *messages], messages, strict=False)
     ]
