@@ -7,7 +7,7 @@ from .numbers import Number
 from .threads import Bubble, Thread
 
 _TICKS = {"sent": ("tick", "Enviado"), "delivered": ("ticks", "Entregado"), "read": ("ticks", "Leído")}
-_BUTTON_ICONS = {"url": "external", "phone_number": "phone", "flow": "note", "location_request_message": "pin"}
+_BUTTON_ICONS = {"url": "external", "phone_number": "phone", "location_request_message": "pin"}
 
 
 def phone(number: Number, thread: Thread | None, *, customer: str, now: float) -> str:
@@ -160,12 +160,25 @@ def _buttons(bubble: Bubble, number: Number, customer: str) -> str:
             )
         else:
             rows.append(f"<li>{icon(_BUTTON_ICONS.get(button['type'], 'external'))}{text(button['title'])}</li>")
+    if flow := bubble.parts.get("flow"):
+        rows.append(_flow_button(bubble, flow, number, customer))
     if "rows" in bubble.parts:
         rows.append(f'<li class="wa__list-name">{icon("sort")}{text(bubble.parts["list"])}</li>')
         for row in bubble.parts["rows"]:
             label = f"<span>{text(row['title'])}<small>{text(row.get('description') or '')}</small></span>"
             rows.append(_reply_button(bubble, number, customer, kind="list_reply", given=row, label=label))
     return f'<ul class="wa__btns" role="list">{"".join(rows)}</ul>' if rows else ""
+
+
+def _flow_button(bubble: Bubble, flow: dict, number: Number, customer: str) -> str:
+    """Opens the form on a page of its own; after a token that is over WhatsApp takes the button away."""
+    label = icon("note") + text(flow.get("flow_cta") or "Abrir")
+    if flow.get("over"):
+        return f'<li aria-disabled="true" class="muted">{label}</li>'
+    values = hidden(number=number.id, customer=customer, message=bubble.id)
+    return (
+        f'<li><form method="post" action="/phone/form/open">{values}<button type="submit">{label}</button></form></li>'
+    )
 
 
 def _reply_button(bubble: Bubble, number: Number, customer: str, *, kind: str, given: dict, label: str) -> str:
