@@ -9,12 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from crm.flows.sending import sendable
 from crm.models import Conversation, Message
 from tenants.models import Membership, Queue
-from whatsapp.interactive import offering
-from whatsapp.models import Template, TemplateStatus
+from whatsapp.interactive import FLOW, MOST_FLOW_LABEL, offering
+from whatsapp.models import Flow, Template, TemplateStatus
+from whatsapp.outgoing import Interactive, Outgoing, Text
 from whatsapp.outgoing import Template as TemplateContent
-from whatsapp.outgoing import Text
 
 
 class MessageText(forms.CharField):
@@ -27,7 +28,8 @@ class MessageText(forms.CharField):
 class MessageForm(forms.Form):
     """A text, and the message it answers if it quotes one. `client_id` makes a double click one message.
 
-    With `options`, one a line, it goes out as buttons or as a list to choose from.
+    With `options`, one a line, it goes out as buttons or as a list to choose from; with `flow`, with a button that opens
+    that form.
     """
 
     client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
@@ -43,20 +45,33 @@ class MessageForm(forms.Form):
     )
 
     options = forms.CharField(required=False, max_length=2000, widget=forms.Textarea)
+    flow = forms.ModelChoiceField(
+        Flow.objects.none(),
+        required=False,
+        error_messages={"invalid_choice": _("This form is not published for this number. Choose another one.")},
+    )
+    flow_label = forms.CharField(required=False, max_length=MOST_FLOW_LABEL)
 
     def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["quoted"].queryset = Message.objects.filter(conversation=conversation)  # type: ignore[attr-defined]
+        self.fields["flow"].queryset = sendable(conversation.number)  # type: ignore[attr-defined]
 
     def content(self) -> dict[str, Any]:
         """The arguments of `outbound.compose` that come from the person."""
         quoted, text = self.cleaned_data["quoted"], self.cleaned_data["text"]
         lines = self.cleaned_data["options"].strip().splitlines()
         return {
-            "content": offering(text, lines, label=gettext("See options")) if lines else Text(body=text),
+            "content": self._said(text, lines),
             "client_id": self.cleaned_data["client_id"],
             "quoted_message_id": (quoted.provider_message_id or "") if quoted else "",
         }
+
+    def _said(self, text: str, lines: list[str]) -> Outgoing:
+        if flow := self.cleaned_data["flow"]:
+            label = self.cleaned_data["flow_label"] or gettext("Open the form")
+            return Interactive(kind=FLOW, body=text, label=label, flow={"id": str(flow.pk)})
+        return offering(text, lines, label=gettext("See options")) if lines else Text(body=text)
 
 
 class FilesInput(forms.ClearableFileInput):
