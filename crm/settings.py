@@ -164,7 +164,7 @@ CELERY_TIMEZONE = "UTC"
 PANEL_SECTIONS = ["crm.views.issues.section", "sequences.panel.section"]
 # What they count for the navigation: the name of a page, and a function of the membership.
 # And what they show in the demonstration.
-DEMO_PARTS = ["sequences.demo.load"]
+DEMO_PARTS = ["sequences.demo.load", "crm.flows.demo.load"]
 # When something is due next, for whoever moves the demonstration's clock.
 CLOCK_NEXT = ["sequences.runner.next_due", "sequences.broadcasting.next_start"]
 # Who answers a phone that fills in a Flow: a function of `whatsapp.flows.exchanging.Exchange`.

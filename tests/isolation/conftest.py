@@ -17,6 +17,7 @@ from sequences.models import Broadcast, Enrollment, ManualTask, Recipient
 from tenants.context import system_transaction
 from tests.back_office import furnish
 from tests.cast import Company
+from tests.crm.flows.conftest import published
 from tests.crm.views.talk import NOON, conversation, inbound
 from tests.sequences.conftest import build, step
 
@@ -63,6 +64,7 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
             tenant=theirs.tenant, conversation=talk, number=theirs.number, level="probable", likelihood=0.96, misses=2,
             since=NOON, found_at=NOON, judged_at=NOON,
         )  # fmt: skip
+        flow = published(theirs, name=f"{CANARY} flow")
     return {
         "conversation": talk.pk,
         "message": sent.pk,
@@ -72,8 +74,10 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
         "task": task.pk,
         "issue": issue.pk,
         "broadcast": broadcast.pk,
+        "flow": flow.pk,
         "contact": talk.contact_id,
         "number": theirs.number.pk,
+        "phone_number_id": theirs.number.phone_number_id,
         "queue": theirs.support.pk,
         "template": rows["template"].pk,
         "assignee": theirs.ana.pk,

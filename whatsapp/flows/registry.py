@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from tenants.context import current_scope, system_transaction, tenant_transaction
+from whatsapp.flows import keys
 from whatsapp.models import Flow, FlowKey, FlowStatus, FlowToken, FlowWish, Number
 from whatsapp.providers import get_provider
 from whatsapp.providers.base import Account, Provider, ProviderError, Refused, RemoteFlow
@@ -52,10 +53,13 @@ def perform(*, tenant_id: UUID, flow_id: UUID, now: datetime) -> None:
         flow = Flow.objects.get(pk=flow_id)
         number = _numbers(flow.waba_id).first()
         account = number.account() if number else None
+        keys_first = _waiting_keys(flow)
         url = f"{settings.BASE_URL.rstrip('/')}/flows/{number.phone_number_id}/" if number else ""
     if number is None or account is None:
         _finish(flow, refusal=_("No active number belongs to this WhatsApp business account."))
         return
+    for number_id in keys_first:
+        keys.upload(tenant_id=tenant_id, number_id=number_id, now=now)
     try:
         _tell(get_provider(number.provider), account, flow, url, now)
     except Refused as refusal:
@@ -88,6 +92,14 @@ def _numbers(waba_id: str = ""):
     """Active numbers that may speak for their business account, those that work first."""
     numbers = Number.objects.filter(is_active=True).exclude(waba_id="").order_by("paused_reason", "pk")
     return numbers.filter(waba_id=waba_id) if waba_id else numbers
+
+
+def _waiting_keys(flow: Flow) -> list[UUID]:
+    """Numbers whose key is still to be uploaded: Meta publishes nothing with an endpoint that no phone can seal for."""
+    if flow.wish != FlowWish.PUBLISH or not flow.form.uses_endpoint:
+        return []
+    waiting = FlowKey.objects.filter(number__waba_id=flow.waba_id, number__is_active=True, uploaded_at=None, refusal="")
+    return list(waiting.values_list("number_id", flat=True))
 
 
 def _tell(provider: Provider, account: Account, flow: Flow, url: str, now: datetime) -> None:

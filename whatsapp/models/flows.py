@@ -161,8 +161,9 @@ class Flow(TenantModel):
         self.save(update_fields=["wish", "claimed_until", "refusal"])
 
     @property
-    def is_sendable(self) -> bool:
-        return bool(self.provider_flow_id) and self.status in (FlowStatus.PUBLISHED, FlowStatus.THROTTLED)
+    def status_shown(self) -> str:
+        """The status in words; Meta's own where we do not know it."""
+        return str(FlowStatus(self.status).label) if self.status in FlowStatus.values else self.status.lower()
 
 
 class FlowToken(TenantModel):

@@ -65,6 +65,13 @@ def test_it_is_made_filled_and_published(ours, whatsapp, with_key, settings):
     ]  # fmt: skip
 
 
+def test_a_key_that_waits_goes_first(ours, whatsapp):
+    with ours.transaction():
+        keys.prepare(number=ours.number)
+
+    assert perform(asked(ours, FlowWish.PUBLISH)).status == FlowStatus.PUBLISHED
+
+
 def test_faults_of_the_file_come_back_with_their_lines(ours, whatsapp):
     source = builtin.profile().replace('"TextHeading"', '"TextHeadline"')
     flow = perform(asked(ours, FlowWish.PUBLISH, source=source))
