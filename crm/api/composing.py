@@ -121,7 +121,9 @@ class FlowInput(serializers.Serializer):
 
     id = serializers.CharField(max_length=64, help_text="Our id of the Flow, or Meta's.")
     screen = serializers.CharField(max_length=100, required=False, help_text="To begin with; the first if left out.")
-    data = JSONObject(required=False, help_text="For that screen, beside what we know of the contact.")
+    data = JSONObject(  # type: ignore[assignment]
+        required=False, help_text="For that screen, beside what we know of the contact."
+    )
 
 
 class InteractiveInput(serializers.Serializer):

@@ -32,7 +32,11 @@ def merge(arrived: Iterable[tuple[UUID, UUID, Mapping[str, Any]]]) -> None:
     Only an answer whose token we gave out for that conversation is written: it says which Flow asked. The token is used
     up by it.
     """
-    given = [(*where, values) for *where, payload in arrived if (values := values_of(payload)).get("flow_token")]
+    given = [
+        (tenant_id, conversation_id, values)
+        for tenant_id, conversation_id, payload in arrived
+        if (values := values_of(payload)).get("flow_token")
+    ]
     if not given:
         return
     tokens = _tokens({FlowToken.digest_of(str(values["flow_token"])) for _, _, values in given})

@@ -126,9 +126,7 @@ def wish(request: MemberRequest, flow_id: UUID) -> HttpResponse:
         messages.warning(request, _("This is not possible any more; see what became of it."))
     else:
         _ask(flow, FlowWish(asked))
-    return redirect(
-        "flows" if asked == FlowWish.DELETE else "flow", **({} if asked == FlowWish.DELETE else {"flow_id": flow.pk})
-    )
+    return redirect("flows") if asked == FlowWish.DELETE else redirect("flow", flow.pk)
 
 
 @admin_required

@@ -96,10 +96,10 @@ def _component(part: dict[str, Any], definition: dict[str, Any], screen: str) ->
                 yield "MISSING_REQUIRED_PROPERTY", f"Required property '{name}' is missing for {kind}.", mark
     if kind == "Footer":
         action = part.get("on-click-action")
-        name = action.get("name") if isinstance(action, dict) else None
-        if name not in _ACTIONS:
-            yield "INVALID_PROPERTY_VALUE", f"Invalid action '{name}' of the Footer.", '"Footer"'
-        if name == "data_exchange" and not definition.get("data_api_version"):
+        done = action.get("name") if isinstance(action, dict) else None
+        if done not in _ACTIONS:
+            yield "INVALID_PROPERTY_VALUE", f"Invalid action '{done}' of the Footer.", '"Footer"'
+        if done == "data_exchange" and not definition.get("data_api_version"):
             message = "Action 'data_exchange' needs the property 'data_api_version'."
             yield "MISSING_REQUIRED_PROPERTY", message, '"data_exchange"'
 
@@ -114,7 +114,7 @@ def components(part: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(part, dict):
         for name, value in part.items():
             if name in ("children", "then", "else", "cases") and isinstance(value, list | dict):
-                yield from components(value if name != "cases" else list(value.values()))
+                yield from components(list(value.values()) if isinstance(value, dict) else value)
 
 
 def _at(source: str, error: str, message: str, mark: str) -> Fault:
