@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models.functions import Now
 
+from crm import contacts
 from crm.flows import fields
 from crm.models import Contact, Conversation, Message
+from tenants.context import tenant_transaction
 from whatsapp.flows.forms import Form
 from whatsapp.models import FlowToken
 
@@ -26,7 +31,7 @@ def values_of(payload: Mapping[str, Any]) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def merge(arrived: Iterable[tuple[UUID, UUID, Mapping[str, Any]]]) -> None:
+def merge(arrived: Iterable[tuple[UUID, UUID, Mapping[str, Any]]], *, now: datetime) -> None:
     """Write the answers of (tenant, conversation, payload) on their contacts, oldest first; in a system transaction.
 
     Only an answer whose token we gave out for that conversation is written: it says which Flow asked. The token is used
@@ -48,19 +53,27 @@ def merge(arrived: Iterable[tuple[UUID, UUID, Mapping[str, Any]]]) -> None:
             answers.setdefault(conversation_id, []).append(fields.asked(token.flow.form, values))
             used.append(token.pk)
     homes = dict(Conversation.objects.filter(pk__any_of=list(answers)).values_list("pk", "contact_id"))
-    contacts = {
-        each.pk: each
-        for each in Contact.objects.select_for_update(no_key=True)
-        .filter(pk__any_of=list(set(homes.values())))
-        .order_by("pk")
-    }
+    locked = Contact.objects.select_for_update(no_key=True).filter(pk__any_of=list(set(homes.values())))
+    people = {contact.pk: contact for contact in locked.order_by("pk")}
+    changed: dict[UUID, Contact] = {}
     for conversation_id, said in answers.items():
+        contact = people[homes[conversation_id]]
         for values in said:
-            fields.write(contacts[homes[conversation_id]], values)
-    Contact.objects.bulk_update(contacts.values(), ["name", "attributes"])
+            for name, value in fields.changes(contact, values).items():
+                setattr(contact, name, value)
+                changed[contact.pk] = contact
+    Contact.objects.bulk_update(changed.values(), ["name", "attributes"])
     # Whoever holds a token now is a phone that is just finishing with it, and uses it up itself.
     free = FlowToken.objects.select_for_update(skip_locked=True).filter(pk__any_of=used, used_at=None)
     FlowToken.objects.filter(pk__in=[token.pk for token in free]).update(used_at=Now())
+    for tenant_id in {contact.tenant_id for contact in changed.values()}:
+        mine = [contact for contact in changed.values() if contact.tenant_id == tenant_id]
+        transaction.on_commit(partial(_tell, tenant_id, mine, now), robust=True)
+
+
+def _tell(tenant_id: UUID, changed: list[Contact], now: datetime) -> None:
+    with tenant_transaction(tenant_id):
+        contacts.tell_changed(changed, now=now)
 
 
 def forms_of(messages: Iterable[Message]) -> dict[UUID, list[Answered]]:

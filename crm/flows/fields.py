@@ -47,23 +47,19 @@ def fault(screen: Screen, values: Mapping[str, Any], *, today: date) -> str:
     return ""
 
 
-def write(contact: Contact, values: Mapping[str, Any]) -> list[str]:
-    """Put the answers on the contact, which the caller has locked; an empty one forgets. The fields to save."""
-    changed = []
+def changes(contact: Contact, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The contact's fields as the answers make them, those that differ; an empty answer forgets, but never the name."""
+    found: dict[str, Any] = {}
     attributes = dict(contact.attributes)
     for name, value in values.items():
         if name == NAME:
             if isinstance(value, str) and value and value[:_MOST_NAME] != contact.name:
-                contact.name = value[:_MOST_NAME]
-                changed.append("name")
+                found["name"] = value[:_MOST_NAME]
         elif value in ("", []):
             attributes.pop(name, None)
         else:
             attributes[name] = _SEPARATOR.join(value) if isinstance(value, list) else value
-    if attributes != contact.attributes:
-        contact.attributes = attributes
-        changed.append("attributes")
-    return changed
+    return found | ({"attributes": attributes} if attributes != contact.attributes else {})
 
 
 def _fault_of(field: Field, value: str, today: date) -> str:

@@ -6,7 +6,7 @@ and what is handed in is written on them. Repeating an exchange changes nothing.
 
 from django.utils import timezone
 
-from crm import live
+from crm import contacts
 from crm.flows import fields
 from crm.models import Contact, Conversation
 from whatsapp.flows.exchanging import Done, Exchange, Shown
@@ -28,12 +28,8 @@ def answer(exchange: Exchange) -> Shown | Done | None:
     values = fields.asked(form, exchange.data)
     if said := fields.fault(here, values, today=timezone.localdate(exchange.now)):
         return _shown(here, contact, exchange, values, error_message=said)
-    if changed := fields.write(contact, values):
-        contact.save(update_fields=changed)
-        live.publish(
-            conversation.tenant_id,
-            [live.Change(conversation.pk, (conversation.queue_id,), (conversation.assignee_id,))],
-        )
+    if changes := fields.changes(contact, values):
+        contacts.change(contact, changes, now=exchange.now)
     following = form.after(here.id)
     if here.is_terminal or following is None:
         return Done(values)

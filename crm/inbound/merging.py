@@ -126,7 +126,8 @@ def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
     statuses.match_parked_of(
         cursor, [(row.entry.line.number_id, row.entry.provider_message_id) for row in arrivals if row.entry.is_outbound]
     )
-    answers.merge((row.entry.line.tenant_id, row.conversation_id, row.entry.payload) for row in _answers(arrivals))
+    forms = [(row.entry.line.tenant_id, row.conversation_id, row.entry.payload) for row in _answers(arrivals)]
+    answers.merge(forms, now=clock.now())
     merged.inserted += len(arrivals)
     for row in arrivals:
         tenant_id = row.entry.line.tenant_id

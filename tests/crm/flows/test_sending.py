@@ -12,6 +12,7 @@ from crm import outbound
 from crm.api.tokens import create_token
 from crm.inbound.draining import drain
 from crm.models import Contact, Conversation, Identity, Message, Source
+from tenants.models import Alert
 from tests import meta
 from tests.crm.flows.conftest import published
 from tests.crm.views.talk import outbound as said_before
@@ -253,3 +254,13 @@ class TestItsAnswer:
         assert ana.get(f"/inbox/{talk.pk}/").status_code == 200
         with ours.transaction():
             assert Message.objects.filter(provider_message_id="wamid.odd").exists()
+
+
+def test_what_meta_says_of_a_flow_arrives_by_webhook(ours, survey):
+    value = {"event": "FLOW_STATUS_CHANGE", "flow_id": "4413", "old_status": "PUBLISHED", "new_status": "BLOCKED"}
+    meta.store(meta.body(value, field="flows", waba=ours.number.waba_id))
+    drain()
+
+    with ours.transaction():
+        assert Flow.objects.get().status == FlowStatus.BLOCKED
+        assert Alert.objects.get(kind="flow-held-back").facts["flow"] == "Encuesta"
