@@ -18,9 +18,11 @@ from whatsapp.flows import keys
 from whatsapp.models import Flow, FlowKey, FlowStatus, FlowToken, FlowWish, Number
 from whatsapp.providers import get_provider
 from whatsapp.providers.base import Account, Provider, ProviderError, Refused, RemoteFlow
+from whatsapp.providers.downloading import CannotFetch
 
 GONE = "DELETED"
 LEASE_SECONDS = 60
+_MOST_READ = 20
 _CLAIM = """
 UPDATE whatsapp_flow SET claimed_until = statement_timestamp() + make_interval(secs => %s)
 WHERE id = %s AND wish <> '' AND (claimed_until IS NULL OR claimed_until < statement_timestamp())
@@ -85,7 +87,21 @@ def sync(*, tenant_id: UUID, now: datetime) -> list[ProviderError]:
             continue
         with tenant_transaction(tenant_id):
             _mirror(tenant_id, waba_id, remotes, now)
+            unread = list(Flow.objects.filter(waba_id=waba_id, source="").exclude(provider_flow_id="")[:_MOST_READ])
+        for flow in unread:
+            _read(provider, account, flow)
     return failures
+
+
+def _read(provider: Provider, account: Account, flow: Flow) -> None:
+    """Take over the file of one that was made elsewhere: it says what is asked and where the screens come from."""
+    try:
+        source = provider.fetch_flow(account, flow_id=flow.provider_flow_id)
+    except (ProviderError, CannotFetch):
+        return  # with the next synchronisation
+    if source and "\x00" not in source:
+        with tenant_transaction(flow.tenant_id):
+            Flow.objects.filter(pk=flow.pk, source="").update(source=source)
 
 
 def _numbers(waba_id: str = ""):

@@ -251,6 +251,10 @@ class Provider(Protocol):
         """All Flows of the business account, page by page as they are consumed."""
         ...
 
+    def fetch_flow(self, account: Account, *, flow_id: str) -> str:
+        """A Flow's JSON as it was uploaded, empty while it has none. Raises CannotFetch beside what every call may."""
+        ...
+
     def create_flow(self, account: Account, *, name: str, categories: Sequence[str], endpoint_url: str = "") -> str:
         """Make an empty draft and return its id. Names are unique in the business account."""
         ...

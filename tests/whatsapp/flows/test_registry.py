@@ -137,6 +137,19 @@ def test_what_is_at_whatsapp_is_mirrored(ours, whatsapp):
         assert Flow.objects.get(pk=gone.pk).status == registry.GONE
 
 
+def test_the_file_of_one_that_was_made_elsewhere_is_taken_over(ours, whatsapp, with_key):
+    perform(asked(ours, FlowWish.PUBLISH))
+    with ours.transaction():
+        Flow.objects.all().delete()
+
+    registry.sync(tenant_id=ours.tenant.pk, now=clock.now())
+
+    with ours.transaction():
+        mirrored = Flow.objects.get()
+    assert mirrored.source == builtin.profile() and mirrored.form.uses_endpoint
+    assert mirrored.status == FlowStatus.PUBLISHED
+
+
 class TestWhatMetaSays:
     @pytest.fixture
     def flow(self, ours) -> Flow:

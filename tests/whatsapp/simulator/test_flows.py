@@ -122,7 +122,8 @@ def test_a_draft_is_published_and_taken_back_and_the_application_hears(simulator
     found = call(simulator, "GET", f"{ACCOUNT}/flows?fields=id,name,status")["data"]
     assert [(one["name"], one["status"]) for one in found if one["id"] == survey] == [("Encuesta", "DEPRECATED")]
     told = wait_until(lambda: len(application.values("flows")) == 2 and application.values("flows"))
-    assert [value["new_status"] for value in told] == ["PUBLISHED", "DEPRECATED"]
+    # Two webhooks on their way at once may overtake each other.
+    assert {value["new_status"] for value in told} == {"PUBLISHED", "DEPRECATED"}
 
 
 def test_what_cannot_be_done_is_refused_with_its_code(simulator: Simulator, survey):

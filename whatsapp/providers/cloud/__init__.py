@@ -82,6 +82,9 @@ class Cloud:
         pages = self.graph.pages(account, account.business_id, "flows", fields=records.FLOW_FIELDS)
         return (flow for item in pages if (flow := records.flow(item)))
 
+    def fetch_flow(self, account: Account, *, flow_id: str) -> str:
+        return flows.fetch(self.graph, account, flow_id=flow_id)
+
     def create_flow(self, account: Account, *, name: str, categories: Sequence[str], endpoint_url: str = "") -> str:
         return flows.create(self.graph, account, name=name, categories=categories, endpoint_url=endpoint_url)
 
