@@ -172,6 +172,8 @@ def test_over_the_api_by_either_id(ours, talk, survey, by):
     answer = program.post(f"/api/v1/conversations/{talk.pk}/messages/", said, format="json")
 
     assert answer.status_code == 201, answer.content
+    assert answer.json()["payload"]["flow"]["name"] == "Encuesta"
+    assert "token" not in answer.json()["payload"]["flow"]  # it would let a program speak as the customer
     assert body_of(ours, talk)["action"]["parameters"]["flow_action_payload"]["data"] == {"city": "Puno"}
 
 
