@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 
 from tenants import counters
 from tenants.context import system_transaction, tenant_transaction
+from whatsapp import tasks as whatsapp_tasks
 from whatsapp.retention import keep_webhooks
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,21 @@ def ring_dispatch(tenant_id: UUID, number_id: UUID) -> None:
 def ring_media() -> None:
     """Say, once the present transaction commits, that files may be due."""
     transaction.on_commit(lambda: _ring(media))
+
+
+def ring_flow(tenant_id: UUID, flow_id: UUID) -> None:
+    """Say, once the present transaction commits, that WhatsApp is to be told something of a Flow."""
+    transaction.on_commit(lambda: _ring(whatsapp_tasks.perform_flow, str(tenant_id), str(flow_id)))
+
+
+def ring_flow_key(tenant_id: UUID, number_id: UUID) -> None:
+    """Say, once the present transaction commits, that a number's key waits to be uploaded."""
+    transaction.on_commit(lambda: _ring(whatsapp_tasks.upload_flow_key, str(tenant_id), str(number_id)))
+
+
+def ring_flows(tenant_id: UUID) -> None:
+    """Say, once the present transaction commits, that the company's Flows are to be fetched."""
+    transaction.on_commit(lambda: _ring(whatsapp_tasks.sync_flows, str(tenant_id)))
 
 
 class Ringer:

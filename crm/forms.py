@@ -11,12 +11,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crm.explanations import sentence
+from crm.flows.sending import sendable
 from crm.models import Conversation, Message, QuickReply
 from crm.outbound import CannotSend, check_shape
 from tenants.models import Membership, Queue
 from whatsapp import cards, interactive, phones, places
-from whatsapp.interactive import offering
-from whatsapp.models import Template, TemplateStatus
+from whatsapp.interactive import FLOW, MOST_FLOW_LABEL, offering
+from whatsapp.models import Flow, Template, TemplateStatus
 from whatsapp.outgoing import Contacts, Interactive, Location, Outgoing, Text
 from whatsapp.outgoing import Template as TemplateContent
 
@@ -35,7 +36,7 @@ class MessageForm(forms.Form):
     """A text, and the message it answers if it quotes one. `client_id` makes a double click one message.
 
     With `options`, one a line, it goes out as buttons or as a list to choose from; with `asks`, as the request for the
-    customer's location or phone.
+    customer's location or phone; with `flow`, with a button that opens that form.
     """
 
     client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
@@ -54,10 +55,17 @@ class MessageForm(forms.Form):
     asks = forms.ChoiceField(
         required=False, choices=[(name, name) for name in ASKED], widget=forms.HiddenInput, initial=""
     )
+    flow = forms.ModelChoiceField(
+        Flow.objects.none(),
+        required=False,
+        error_messages={"invalid_choice": _("This form is not published for this number. Choose another one.")},
+    )
+    flow_label = forms.CharField(required=False, max_length=MOST_FLOW_LABEL)
 
     def __init__(self, *args: Any, conversation: Conversation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["quoted"].queryset = Message.objects.filter(conversation=conversation)  # type: ignore[attr-defined]
+        self.fields["flow"].queryset = sendable(conversation.number)  # type: ignore[attr-defined]
 
     def content(self) -> dict[str, Any]:
         """The arguments of `outbound.compose` that come from the person."""
@@ -69,9 +77,12 @@ class MessageForm(forms.Form):
         }
 
     def _said(self) -> Outgoing:
-        text, asks = self.cleaned_data["text"], self.cleaned_data["asks"]
+        text, asks, flow = (self.cleaned_data[name] for name in ("text", "asks", "flow"))
         if asks:
             return Interactive(kind=ASKED[asks], body=text)
+        if flow:
+            label = self.cleaned_data["flow_label"] or gettext("Open the form")
+            return Interactive(kind=FLOW, body=text, label=label, flow={"id": str(flow.pk)})
         return said_with_choices(text, self.cleaned_data["options"])
 
 

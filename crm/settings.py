@@ -164,9 +164,11 @@ CELERY_TIMEZONE = "UTC"
 PANEL_SECTIONS = ["crm.views.issues.section", "sequences.panel.section"]
 # What they count for the navigation: the name of a page, and a function of the membership.
 # And what they show in the demonstration.
-DEMO_PARTS = ["sequences.demo.load"]
+DEMO_PARTS = ["sequences.demo.load", "crm.flows.demo.load"]
 # When something is due next, for whoever moves the demonstration's clock.
 CLOCK_NEXT = ["sequences.runner.next_due", "sequences.broadcasting.next_start"]
+# Who answers a phone that fills in a Flow: a function of `whatsapp.flows.exchanging.Exchange`.
+FLOW_SCREENS = "crm.flows.screens.answer"
 DASHBOARD_SECTIONS = ["sequences.reporting.section"]
 RAIL_COUNTS = {"pending": "sequences.handwork.waiting"}
 
@@ -199,6 +201,8 @@ CELERY_BEAT_SCHEDULE = {
     "watch-numbers": {"task": "whatsapp.tasks.watch_numbers", "schedule": 300.0, "options": {"expires": 300}},
     "sync-numbers": {"task": "whatsapp.tasks.sync_connections", "schedule": 3600.0, "options": {"expires": 600}},
     "sync-templates": {"task": "whatsapp.tasks.sync_templates", "schedule": 900.0, "options": {"expires": 600}},
+    "sweep-flows": {"task": "whatsapp.tasks.sweep_flows", "schedule": 10.0, "options": {"expires": 10}},
+    "sync-flows": {"task": "whatsapp.tasks.sync_flows", "schedule": 3600.0, "options": {"expires": 600}},
     "forget": {"task": "crm.bells.forget", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("readyz", health.ready, name="ready"),
     path("metrics", health.metrics, name="metrics"),
     path("", include("tenants.urls")),
+    path("", include("whatsapp.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("admin/", admin.site.urls),
@@ -21,6 +22,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", Documentation.as_view(), name="docs"),
     path("", include("crm.urls_inbox")),
+    path("", include("crm.urls_flows")),
     path("", include("sequences.urls")),
 ]
 if settings.LOCAL:

@@ -25,6 +25,7 @@ _WITHOUT_TENANT = (
     "/readyz",
     "/metrics",
     "/clock/",
+    "/flows/",
     "/i18n/",
     "/api/schema",
     "/api/docs",

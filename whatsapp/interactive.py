@@ -1,4 +1,4 @@
-"""What a customer answers by a tap: up to three buttons, a list of up to ten, a link, where they are, or their phone.
+"""What a customer answers by a tap: buttons, a list, a link, where they are, their phone, or a Flow.
 
 The limits are Meta's ("Interactive messages", Cloud API). They are told before sending; Meta's own refusal names none.
 """
@@ -8,18 +8,20 @@ from urllib.parse import urlsplit
 
 from whatsapp.outgoing import Interactive
 
-BUTTON, LIST, LINK = "button", "list", "cta_url"
+BUTTON, LIST, LINK, FLOW = "button", "list", "cta_url", "flow"
 LOCATION, PHONE = "location_request_message", "request_contact_info"
 REQUESTS = {LOCATION: "send_location", PHONE: PHONE}  # what is asked for, and what WhatsApp calls the answer's button
-KINDS = (BUTTON, LIST, LINK, *REQUESTS)
+KINDS = (BUTTON, LIST, LINK, FLOW, *REQUESTS)
 MOST_BUTTONS, MOST_ROWS = 3, 10
 MOST_TEXT = {LIST: 4096}
 DEFAULT_MOST_TEXT = 1024
 MOST_AROUND, MOST_BUTTON, MOST_ROW, MOST_DESCRIPTION, MOST_LABEL, MOST_ID, MOST_URL = 60, 20, 24, 72, 20, 200, 2000
+MOST_FLOW_LABEL = 30
 
 # What is wrong with one; `crm.explanations` says it to a person.
 NOTHING_SAID, TOO_MUCH_SAID, WRONG_COUNT, WRONG_TITLE = "empty", "options_text", "options_count", "options_title"
 WRONG_LABEL, WRONG_LINK, UNKNOWN_KIND = "options_label", "options_link", "unsupported"
+WRONG_FLOW_LABEL = "flow_label"
 
 
 def fault(content: Interactive) -> str:
@@ -33,6 +35,8 @@ def fault(content: Interactive) -> str:
         return TOO_MUCH_SAID
     if content.kind == LINK:
         return _fault_of_link(content)
+    if content.kind == FLOW:
+        return "" if 1 <= len(content.label.strip()) <= MOST_FLOW_LABEL else WRONG_FLOW_LABEL
     if content.kind in REQUESTS:
         return WRONG_COUNT if content.options else ""
     if not 1 <= len(content.options) <= (MOST_BUTTONS if content.kind == BUTTON else MOST_ROWS):

@@ -63,8 +63,9 @@ class Template(Outgoing):
 class Interactive(Outgoing):
     """A text that is answered by a tap; the rules are `whatsapp.interactive`'s.
 
-    `kind` is WhatsApp's word: `button`, `list`, `cta_url`, `location_request_message` or `request_contact_info`. Each of
-    `options` has `id` and `title`, a row of a list also `description`; `label` opens the list, or the link `url`.
+    `kind` is one of `whatsapp.interactive.KINDS`. Each of `options` has `id` and `title`, a row of a list also
+    `description`; `label` opens the list, the link `url`, or the Flow. `flow` is {id, flow_id, name, action, screen?,
+    data?, token}: of these the writer gives the `id`, `crm.flows.sending` the rest.
     """
 
     type: ClassVar[str] = "interactive"
@@ -75,6 +76,7 @@ class Interactive(Outgoing):
     url: str = ""
     header: str = ""
     footer: str = ""
+    flow: dict[str, Any] = field(default_factory=dict)
 
     @property
     def text_shown(self) -> str:

@@ -14,6 +14,7 @@ from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Severity, Tenant
 from whatsapp import cataloguing, checking, connecting, replaying, watching
 from whatsapp.connections_file import UnusableFile
+from whatsapp.flows import keys, registry
 from whatsapp.models import Number
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,44 @@ def sync_templates(tenant_id: str | None = None) -> None:
         return
     for failure in cataloguing.sync_templates_of_company(UUID(tenant_id), now=clock.now()):
         logger.warning("Templates could not be fetched", extra={"tenant_id": tenant_id, "reason": str(failure)})
+
+
+@shared_task(ignore_result=True)
+def upload_flow_key(tenant_id: str, number_id: str) -> None:
+    try:
+        keys.upload(tenant_id=UUID(tenant_id), number_id=UUID(number_id), now=clock.now())
+    except Number.DoesNotExist:
+        logger.info("The number of the key is gone", extra={"number_id": number_id})
+
+
+@shared_task(ignore_result=True)
+def perform_flow(tenant_id: str, flow_id: str) -> None:
+    registry.perform(tenant_id=UUID(tenant_id), flow_id=UUID(flow_id), now=clock.now())
+
+
+@shared_task(ignore_result=True)
+def sweep_flows() -> None:
+    """Find what WhatsApp has not been told of Flows and keys, whatever became of the bell."""
+    flows, numbers = registry.due(now=clock.now())
+    for tenant_id, number_id in numbers:
+        upload_flow_key.delay(str(tenant_id), str(number_id))
+    for tenant_id, flow_id in flows:
+        perform_flow.delay(str(tenant_id), str(flow_id))
+
+
+@shared_task(ignore_result=True)
+def sync_flows(tenant_id: str | None = None) -> None:
+    """Mirror the company's Flows; without one, let a task of its own do it for each company that has numbers."""
+    if tenant_id is None:
+        with system_transaction():
+            tenants = list(
+                Number.objects.filter(is_active=True).order_by().values_list("tenant_id", flat=True).distinct()
+            )
+        for tenant in tenants:
+            sync_flows.delay(str(tenant))
+        return
+    for failure in registry.sync(tenant_id=UUID(tenant_id), now=clock.now()):
+        logger.warning("Flows could not be fetched", extra={"tenant_id": tenant_id, "reason": str(failure)})
 
 
 @shared_task(ignore_result=True)

@@ -117,6 +117,16 @@ class OptionInput(serializers.Serializer):
     )
 
 
+class FlowInput(serializers.Serializer):
+    """A published Flow of the number's business account. One with an endpoint begins with what the endpoint says."""
+
+    id = serializers.CharField(max_length=64, help_text="Our id of the Flow, or Meta's.")
+    screen = serializers.CharField(max_length=100, required=False, help_text="To begin with; the first if left out.")
+    data = JSONObject(  # type: ignore[assignment]
+        required=False, help_text="For that screen, beside what we know of the contact."
+    )
+
+
 class InteractiveInput(serializers.Serializer):
     """A text that is answered by a tap."""
 
@@ -126,11 +136,15 @@ class InteractiveInput(serializers.Serializer):
         child=OptionInput(), max_length=interactive.MOST_ROWS, required=False, help_text="Three buttons, or ten rows."
     )
     label = serializers.CharField(  # type: ignore[assignment]
-        max_length=interactive.MOST_LABEL, required=False, allow_blank=True, help_text="Opens the list, or the link."
+        max_length=interactive.MOST_FLOW_LABEL,
+        required=False,
+        allow_blank=True,
+        help_text="Opens the list, the link (20 characters) or the Flow (30).",
     )
     url = serializers.CharField(
         max_length=interactive.MOST_URL, required=False, allow_blank=True, help_text="Of `cta_url`."
     )
+    flow = FlowInput(required=False, help_text="Of `flow`.")
     header = serializers.CharField(max_length=interactive.MOST_AROUND, required=False, allow_blank=True)
     footer = serializers.CharField(max_length=interactive.MOST_AROUND, required=False, allow_blank=True)
 

@@ -235,10 +235,20 @@ class FileSerializer(Shape):
         fields = ["mime_type", "filename", "size", "state", "failure", "width", "height", "seconds", "is_voice"]
 
 
+class Payload(JSONObject):
+    """The content without what would let a program speak as the customer: the token that opens a Flow."""
+
+    def to_representation(self, value: Any) -> Any:
+        flow = value.get("flow") if isinstance(value, dict) else None
+        if not isinstance(flow, dict) or "token" not in flow:
+            return super().to_representation(value)
+        return super().to_representation(value | {"flow": {name: flow[name] for name in flow if name != "token"}})
+
+
 class MessageSerializer(Shape):
     """One message, in or out."""
 
-    payload = JSONObject(read_only=True, help_text="The content in full; its keys depend on `type`.")
+    payload = Payload(read_only=True, help_text="The content in full; its keys depend on `type`.")
     text = serializers.CharField(read_only=True, help_text="What lists show of it.")
     author = MemberSerializer(read_only=True, allow_null=True)
     file = serializers.SerializerMethodField()

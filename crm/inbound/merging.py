@@ -11,6 +11,7 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from crm import bells, live
+from crm.flows import answers
 from crm.inbound import conversations, notices, people, reactions, relinking, statuses
 from crm.inbound.directory import Line, find_lines, mark_seen
 from crm.inbound.entries import Entry, entries
@@ -137,6 +138,8 @@ def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
     statuses.match_parked_of(
         cursor, [(row.entry.line.number_id, row.entry.provider_message_id) for row in arrivals if row.entry.is_outbound]
     )
+    forms = [(row.entry.line.tenant_id, row.conversation_id, row.entry.payload) for row in _answers(arrivals)]
+    answers.merge(forms, now=clock.now())
     merged.inserted += len(arrivals)
     for row in arrivals:
         tenant_id = row.entry.line.tenant_id
@@ -157,6 +160,12 @@ def _only_past(placed: Iterable[tuple[Entry, UUID]]) -> dict[tuple[UUID, UUID], 
         for pair, of_it in found.items()
         if all(entry.is_past for entry in of_it)
     }
+
+
+def _answers(arrivals: list[conversations.Arrival]) -> list[conversations.Arrival]:
+    """Those that may be the answer of a Flow, in the order in which they were given."""
+    found = [row for row in arrivals if row.entry.type == "interactive" and not row.entry.is_outbound]
+    return sorted(found, key=lambda row: row.entry.sent_at)
 
 
 def _insert(cursor: Any, rows: list[conversations.Arrival]) -> set[UUID]:

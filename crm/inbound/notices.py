@@ -1,8 +1,9 @@
-"""What the provider says about the account rather than a conversation: for now, what happens to templates."""
+"""What the provider says about the account rather than a conversation: for now, what happens to templates and Flows."""
 
 from typing import Any
 
 from whatsapp.events import Notice
+from whatsapp.flows import watching
 
 # Meta writes the language `en-US` here and `en_US` for sending. Words of its event that are statuses as they stand:
 _STATUSES = frozenset({"APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED", "IN_APPEAL", "ARCHIVED", "DELETED"})
@@ -18,6 +19,8 @@ def merge_notices(cursor: Any, notices: list[Notice]) -> None:
     for notice in notices:
         if notice.field == "message_template_status_update":
             _merge_template(cursor, notice)
+        elif notice.field == "flows":
+            watching.merge_notice(notice)
 
 
 def _merge_template(cursor: Any, notice: Notice) -> None:

@@ -11,13 +11,15 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from crm import bells, costs, live
+from crm.explanations import NO_FLOWS
 from crm.media.outgoing import NewFile
 from crm.models import Attachment, Contact, Conversation, Identity, IdentityKind, Message, Priority, Source
 from crm.outbound.composing import CannotSend, Lookups, checked
 from tenants.context import current_tenant_id
+from whatsapp.interactive import FLOW
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.models import TemplateStatus
-from whatsapp.outgoing import Outgoing, Template
+from whatsapp.outgoing import Interactive, Outgoing, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,10 @@ def compose_many(
     currency = costs.currency_of(tenant_id) if drafts else ""
     for draft in drafts:
         try:
-            ready.append((draft, checked(draft.conversation, draft.content, now, lookups), uuid7()))
+            content = checked(draft.conversation, draft.content, now, lookups)
+            if isinstance(content, Interactive) and content.kind == FLOW:
+                raise CannotSend(NO_FLOWS)  # each needs a token of its own: `compose` makes them
+            ready.append((draft, content, uuid7()))
         except CannotSend as refusal:
             results[draft.client_id] = refusal
     if not ready:

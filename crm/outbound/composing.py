@@ -15,18 +15,22 @@ from crm import bells, costs, live
 from crm.explanations import (
     CAPTION_TOO_LONG,
     EMPTY,
+    FLOW_WITHOUT_KEY,
     INACTIVE,
     INCOMPLETE_TEMPLATE,
     NO_ADDRESS,
     NO_CARDS,
     NO_FILES,
+    NO_FLOWS,
     NO_LOCATIONS,
     NO_OPTIONS,
     TOO_LONG,
+    UNKNOWN_FLOW,
     UNKNOWN_TEMPLATE,
     UNREADABLE,
     sentence,
 )
+from crm.flows import sending
 from crm.media.outgoing import NewFile
 from crm.models import (
     Attachment,
@@ -46,8 +50,8 @@ from tenants.models import Membership
 from whatsapp import cards, interactive, places
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.errors import Reason
+from whatsapp.models import Flow, Number, TemplateStatus
 from whatsapp.models import Template as StoredTemplate
-from whatsapp.models import TemplateStatus
 from whatsapp.outgoing import Contacts, Interactive, Location, Media, Outgoing, Template, Text
 from whatsapp.outgoing import Reaction as ReactionContent
 
@@ -101,7 +105,7 @@ def compose(
     with transaction.atomic():
         if existing := Message.objects.filter(conversation=conversation, client_id=client_id).first():
             return existing
-        content = checked(conversation, content, now)
+        content = sending.invited(checked(conversation, content, now), conversation=conversation, now=now)
         price = costs.expected(conversation, content, now)
         message = Message(
             id=uuid7(),
@@ -178,6 +182,10 @@ class Lookups:
         approved = StoredTemplate.objects.filter(status=TemplateStatus.APPROVED)
         return approved.filter(waba_id=waba_id, name=name, language=language).first()
 
+    def flow(self, number: Number, id: Any) -> Flow | None:
+        """The Flow that this number may send."""
+        return sending.find(number, id)
+
     def has_user_id(self, contact: Contact) -> bool:
         return contact.identities.filter(kind=IdentityKind.BSUID).exists()
 
@@ -202,6 +210,8 @@ def checked(conversation: Conversation, content: Outgoing, now: datetime, lookup
             raise CannotSend(CAPTION_TOO_LONG)
     if content.type in _SHAPES and not getattr(capabilities, _SHAPES[content.type][0]):
         raise CannotSend(_SHAPES[content.type][1])
+    if isinstance(content, Interactive) and content.kind == interactive.FLOW:
+        content = _checked_flow(conversation, content, lookups)
     check_shape(content)
     if isinstance(content, Template):
         content = _checked_template(conversation, content, lookups)
@@ -242,6 +252,18 @@ def _checked_template(conversation: Conversation, content: Template, lookups: Lo
         raise CannotSend(INCOMPLETE_TEMPLATE)
     preview = stored.filled(dict(zip(stored.variables, given, strict=True)))
     return replace(content, category=stored.category, preview=preview)
+
+
+def _checked_flow(conversation: Conversation, content: Interactive, lookups: Lookups) -> Interactive:
+    number = conversation.number
+    if not CAPABILITIES[number.provider].flows:
+        raise CannotSend(NO_FLOWS)
+    flow = lookups.flow(number, content.flow.get("id", ""))
+    if flow is None:
+        raise CannotSend(UNKNOWN_FLOW)
+    if flow.form.uses_endpoint and not sending.has_key(number):
+        raise CannotSend(FLOW_WITHOUT_KEY)
+    return sending.filled(content, flow, conversation)
 
 
 def _move_conversation(

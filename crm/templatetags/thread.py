@@ -130,6 +130,8 @@ _OWN_LOOK = frozenset({"location", "contacts", "order"})
 def content_kind(item: Bubble) -> str:
     """Which branch of `_content.html` shows it; what we do not know is named as such, with its words if it has any."""
     kind = item.message.type
+    if item.answers:
+        return "answers"
     if kind in _WORDS and item.message.words:
         return "text"
     if kind in _FILES:

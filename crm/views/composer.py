@@ -5,22 +5,24 @@ While it is open, the same place also holds the forms for a location and for som
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django.http import QueryDict
 
 from crm.blanks import blanks_for, filled
+from crm.flows.sending import sendable
 from crm.forms import ASKED, CardForm, LocationForm, MessageForm, TemplateMessageForm, templates_for
 from crm.models import Conversation, Message, QuickReply
 from whatsapp.capabilities import CAPABILITIES
-from whatsapp.models import Template
+from whatsapp.models import Flow, Template
 
 TEXT, TEMPLATE, LOCATION, CARD = "text", "template", "location", "card"
 Form = MessageForm | TemplateMessageForm | LocationForm | CardForm
 
 
-@dataclass(slots=True)
+@dataclass
 class Composer:
     """Everything `_composer.html` shows. `kind` is what can be written; `forced` that the window does not allow text."""
 
@@ -45,6 +47,14 @@ class Composer:
     @property
     def takes_options(self) -> bool:
         return CAPABILITIES[self.conversation.number.provider].interactive
+
+    @cached_property
+    def flows(self) -> list[Flow]:
+        """The forms that can be sent from here, by name."""
+        number = self.conversation.number
+        if not CAPABILITIES[number.provider].flows:
+            return []
+        return list(sendable(number).only("pk", "name"))
 
     @property
     def sends(self) -> list[str]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from crm.views.counting import waiting
 from tenants import clock
-from tenants.models import Alert
+from tenants.models import Alert, Role
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,14 @@ class Rail:
 
     @cached_property
     def tools(self) -> list[Place]:
-        places = [self._place("replies", _("Quick replies"), "bolt") if self.membership else None]
+        places: list[Place | None] = [self._place("replies", _("Quick replies"), "bolt") if self.membership else None]
         if self.request.user.is_staff:
             places += [
                 self._place("admin:tenants_alert_changelist", _("Alerts"), "bell", count=self._open_alerts),
                 self._place("admin:index", _("Settings"), "sliders"),
             ]
+        if self.membership and self.membership.role in (Role.OWNER, Role.ADMIN):
+            places.append(self._place("flows", _("Flows"), "note"))
         if settings.SIMULATOR_URL:
             places.append(Place(_("Simulator"), "lab", settings.SIMULATOR_URL, is_outside=True))
         return [place for place in places if place]

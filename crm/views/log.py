@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from crm.amending import amend
+from crm.flows import answers
 from crm.models import AMENDMENTS, NOTES, Activity, Attachment, Conversation, Direction, Message, Reaction
 
 PAGE = 30  # two tall screens; older ones come while one scrolls
@@ -27,6 +28,7 @@ class Bubble:
     quoted: Message | None = None
     attachment: Attachment | None = None
     reactions: tuple[Reaction, ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -128,6 +130,7 @@ def bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]
         }
     amend([*messages, *quoted.values()])
     attachments = {each.message_id: each for each in Attachment.objects.filter(message__in=messages)}
+    forms = answers.forms_of(messages)
     return [
         Bubble(
             message=message,
@@ -135,6 +138,7 @@ def bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]
             quoted=quoted.get(message.quoted_message_id),
             attachment=attachments.get(message.pk),
             reactions=tuple(reactions.get(message.provider_message_id or "", ())),
+            answers=tuple(forms.get(message.pk, ())),
         )
         for above, message in zip([None, *messages], messages, strict=False)
     ]

@@ -11,7 +11,7 @@ from tests.bench.options import Options
 from tests.bench.report import ROOT, Figure, surroundings, table
 from tests.bench.stage import Stage
 
-NAMES = ("intake", "merging", "sustaining", "latency", "sending", "sequencing", "searching", "inbox", "memory")
+NAMES = ("intake", "merging", "sustaining", "latency", "sending", "sequencing", "searching", "inbox", "flows", "memory")
 PAGE = ROOT / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks
 

@@ -17,6 +17,7 @@ from sequences.models import Broadcast, Enrollment, ManualTask, Recipient
 from tenants.context import system_transaction
 from tests.back_office import furnish
 from tests.cast import Company
+from tests.crm.flows.conftest import published
 from tests.crm.views.talk import NOON, conversation, inbound
 from tests.sequences.conftest import build, step
 
@@ -64,6 +65,7 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
             since=NOON, found_at=NOON, judged_at=NOON,
         )  # fmt: skip
         reply = QuickReply.objects.create(tenant=theirs.tenant, shortcut="canario", text=f"{CANARY} quick reply")
+        flow = published(theirs, name=f"{CANARY} flow")
     return {
         "conversation": talk.pk,
         "message": sent.pk,
@@ -74,8 +76,10 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
         "issue": issue.pk,
         "broadcast": broadcast.pk,
         "reply": reply.pk,
+        "flow": flow.pk,
         "contact": talk.contact_id,
         "number": theirs.number.pk,
+        "phone_number_id": theirs.number.phone_number_id,
         "queue": theirs.support.pk,
         "template": rows["template"].pk,
         "assignee": theirs.ana.pk,

@@ -32,6 +32,9 @@ PARAMETERS = {
     "issue_id": "issue",
     "broadcast_id": "broadcast",
     "reply_id": "reply",
+    "flow_id": "flow",
+    "number_id": "number",
+    "phone_number_id": "phone_number_id",
     "tenant_id": "tenant",
 }
 # REST's routers call every id `pk`: the word before it says whose it is.
@@ -62,7 +65,8 @@ ELSEWHERE = (
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What an address may answer to somebody who asks for what is not theirs, or for nothing of anybody's.
-REFUSED = {301, 302, 400, 401, 403, 404, 405, 409, 415, 422}
+# 421 and 432: the endpoint of Flows, in WhatsApp's own codes.
+REFUSED = {301, 302, 400, 401, 403, 404, 405, 409, 415, 421, 422, 432}
 
 
 def addresses() -> list[tuple[str, tuple[str, ...]]]:

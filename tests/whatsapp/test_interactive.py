@@ -11,6 +11,7 @@ from whatsapp.outgoing import Interactive, from_payload
 BUTTONS = offering("¿Cuándo?", ["Hoy", "Mañana"], label="Ver")
 ROWS = offering("¿Cuál?", [f"Talla {size}" for size in range(36, 46)], label="Ver tallas")
 LINK = Interactive(kind="cta_url", body="Su pedido", label="Verlo", url="https://tienda.example/a?b=1")
+FORM = Interactive(kind="flow", body="Sus datos", label="Verlos", flow={"id": "1"})
 LOCATION = Interactive(kind="location_request_message", body="¿Dónde está?")
 PHONE = Interactive(kind="request_contact_info", body="¿A qué número le llamamos?")
 
@@ -77,6 +78,10 @@ def titled(*titles: str, kind: str = "button", **more: str) -> Interactive:
         (replace(LINK, url="https://"), interactive.WRONG_LINK),
         (replace(LINK, url="https://[x"), interactive.WRONG_LINK),
         (replace(LINK, url="https://a.example/ b"), interactive.WRONG_LINK),
+        (replace(FORM, label="a" * 30), ""),
+        (replace(FORM, label="a" * 31), interactive.WRONG_FLOW_LABEL),
+        (replace(FORM, label=" "), interactive.WRONG_FLOW_LABEL),
+        (replace(FORM, body=""), interactive.NOTHING_SAID),
         (replace(BUTTONS, kind="carousel"), interactive.UNKNOWN_KIND),
     ],
 )

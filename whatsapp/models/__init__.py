@@ -1,3 +1,4 @@
+from whatsapp.models.flows import Flow, FlowKey, FlowStatus, FlowToken, FlowWish, KeyState
 from whatsapp.models.numbers import Endpoint, Number, ProviderName, TokenState
 from whatsapp.models.rates import Rate, RateCategory
 from whatsapp.models.templates import Template, TemplateStatus
@@ -6,6 +7,12 @@ from whatsapp.models.webhooks import EventState, WebhookEvent
 __all__ = [
     "Endpoint",
     "EventState",
+    "Flow",
+    "FlowKey",
+    "FlowStatus",
+    "FlowToken",
+    "FlowWish",
+    "KeyState",
     "Number",
     "ProviderName",
     "Rate",

@@ -19,7 +19,7 @@ message that must be neither lost nor doubled:
 No exception, log record or repr ever holds a token, a phone number or what was said.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any, Protocol
@@ -93,6 +93,37 @@ class RemoteTemplate:
     rejected_reason: str = ""
     parameter_format: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteKey:
+    """The public key that the provider gives to phones; empty when it has none. `status` is its word: VALID, MISMATCH."""
+
+    public_key: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFault:
+    """What the provider does not accept in a Flow's JSON, and where; lines and columns count from 1, 0 is unknown."""
+
+    error: str
+    message: str
+    line_start: int = 0
+    line_end: int = 0
+    column_start: int = 0
+    column_end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFlow:
+    """A Flow as the provider holds it; `status` is its word."""
+
+    flow_id: str
+    name: str
+    status: str
+    categories: tuple[str, ...] = ()
+    faults: tuple[FlowFault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +237,42 @@ class Provider(Protocol):
 
     def fetch_number(self, account: Account) -> RemoteNumber:
         """The account's own number, with what hinders it from sending: the first call of “check connection”."""
+        ...
+
+    def upload_public_key(self, account: Account, *, public_key: str) -> None:
+        """Hand over the key (PEM) with which phones seal what people fill in for this number; a new one replaces it."""
+        ...
+
+    def fetch_public_key(self, account: Account) -> RemoteKey:
+        """The key that phones get for this number now, and whether the provider finds its signature valid."""
+        ...
+
+    def fetch_flows(self, account: Account) -> Iterator[RemoteFlow]:
+        """All Flows of the business account, page by page as they are consumed."""
+        ...
+
+    def fetch_flow(self, account: Account, *, flow_id: str) -> str:
+        """A Flow's JSON as it was uploaded, empty while it has none. Raises CannotFetch beside what every call may."""
+        ...
+
+    def create_flow(self, account: Account, *, name: str, categories: Sequence[str], endpoint_url: str = "") -> str:
+        """Make an empty draft and return its id. Names are unique in the business account."""
+        ...
+
+    def upload_flow(self, account: Account, *, flow_id: str, source: bytes) -> tuple[FlowFault, ...]:
+        """Replace a draft's JSON; returns what is wrong with it, which does not stop the upload."""
+        ...
+
+    def publish_flow(self, account: Account, *, flow_id: str) -> None:
+        """Let a draft be sent. What is published cannot be changed any more."""
+        ...
+
+    def deprecate_flow(self, account: Account, *, flow_id: str) -> None:
+        """Take a published Flow back: it cannot be sent or opened any more."""
+        ...
+
+    def delete_flow(self, account: Account, *, flow_id: str) -> None:
+        """Remove a draft; others can only be deprecated."""
         ...
 
     def inspect_token(self, account: Account, *, app_id: str = "", app_secret: str = "") -> TokenFacts:

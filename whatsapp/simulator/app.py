@@ -9,14 +9,14 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 from starlette.applications import Starlette
 
-from . import control, graph, phone, playing, storage
+from . import control, forms, graph, phone, playing, storage
 from .settings import Settings
 from .world import World
 
 
 def application(world: World) -> Starlette:
     # The busiest address comes first: each route before it costs every send a look.
-    app = Starlette(routes=[graph.sending_route, *control.routes, *phone.routes, *graph.routes])
+    app = Starlette(routes=[graph.sending_route, *control.routes, *forms.routes, *phone.routes, *graph.routes])
     app.state.world = world
     return app
 

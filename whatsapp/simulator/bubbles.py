@@ -7,7 +7,7 @@ from .numbers import Number
 from .threads import Bubble, Thread
 
 _TICKS = {"sent": ("tick", "Enviado"), "delivered": ("ticks", "Entregado"), "read": ("ticks", "Leído")}
-_BUTTON_ICONS = {"url": "external", "phone_number": "phone", "flow": "note", "location_request_message": "pin"}
+_BUTTON_ICONS = {"url": "external", "phone_number": "phone"}
 # What a press on it sends, by the kind of request: drawing, words, and the type of the answer.
 _REQUESTS = {
     "location_request_message": ("pin", "Enviar ubicación", "location"),
@@ -167,6 +167,8 @@ def _buttons(bubble: Bubble, number: Number, customer: str) -> str:
             rows.append(_request_button(bubble, number, customer, asked=button["type"]))
         else:
             rows.append(f"<li>{icon(_BUTTON_ICONS.get(button['type'], 'external'))}{text(button['title'])}</li>")
+    if flow := bubble.parts.get("flow"):
+        rows.append(_flow_button(bubble, flow, number, customer))
     if "rows" in bubble.parts:
         rows.append(f'<li class="wa__list-name">{icon("sort")}{text(bubble.parts["list"])}</li>')
         for row in bubble.parts["rows"]:
@@ -183,6 +185,17 @@ def _request_button(bubble: Bubble, number: Number, customer: str, *, asked: str
     return (
         f'<li><form method="post" action="/phone/messages" data-live>{values}'
         f'<button type="submit">{icon(drawing)}{title}</button></form></li>'
+    )
+
+
+def _flow_button(bubble: Bubble, flow: dict, number: Number, customer: str) -> str:
+    """Opens the form on a page of its own; after a token that is over WhatsApp takes the button away."""
+    label = icon("note") + text(flow.get("flow_cta") or "Abrir")
+    if flow.get("over"):
+        return f'<li aria-disabled="true" class="muted">{label}</li>'
+    values = hidden(number=number.id, customer=customer, message=bubble.id)
+    return (
+        f'<li><form method="post" action="/phone/form/open">{values}<button type="submit">{label}</button></form></li>'
     )
 
 

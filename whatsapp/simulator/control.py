@@ -42,7 +42,7 @@ def explained(handler):
 
 @explained
 async def write(request: Request) -> Response:
-    world, spec = _world(request), await _body(request)
+    world, spec = _world(request), await body_of(request)
     ids = inbound.receive(world, spec)
     return JSONResponse(
         {"wamid": ids[0] if ids else None, "wamids": ids, "messages": [{"id": one} for one in ids]}, 201
@@ -52,7 +52,7 @@ async def write(request: Request) -> Response:
 @explained
 async def history(request: Request) -> Response:
     """Past talk that the application already has: shown on the phone, windows opened, no webhook sent."""
-    world, body = _world(request), await _body(request)
+    world, body = _world(request), await body_of(request)
     threads = body.get("threads") or [body]
     for one in threads:
         remembering.remember(world, one)
@@ -65,7 +65,7 @@ async def faults(request: Request) -> Response:
     if request.method == "DELETE":
         world.faults.reset()
     elif request.method == "POST":
-        world.faults.merge(await _body(request))
+        world.faults.merge(await body_of(request))
     if request.method != "GET":
         world.courier.release()
         world.journal.touch()
@@ -76,7 +76,7 @@ async def faults(request: Request) -> Response:
 async def clock(request: Request) -> Response:
     world = _world(request)
     if request.method == "POST":
-        await move(world, await _body(request))
+        await move(world, await body_of(request))
     return JSONResponse(world.clock.as_json() | {"next_due_s": await next_due(world)})
 
 
@@ -96,7 +96,7 @@ async def ledger(request: Request) -> Response:
 async def traffic(request: Request) -> Response:
     world = _world(request)
     if request.method == "POST":
-        body = await _body(request)
+        body = await body_of(request)
         if "running" in body:
             world.traffic["running"] = bool(body["running"])
         if body.get("per_minute"):
@@ -210,7 +210,8 @@ def _world(request: Request) -> World:
     return request.app.state.world
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def body_of(request: Request) -> dict[str, Any]:
+    """The JSON object that was posted. Raises BadRequest."""
     try:
         body = json.loads(await request.body() or b"{}")
     except ValueError:

@@ -55,7 +55,14 @@ KNOWN: dict[int, tuple[int, str]] = {
     132015: (400, "Template is paused"),
     132016: (400, "Template is disabled"),
     132018: (400, "There is an issue with the parameters in your template"),
+    132068: (400, "Flow is in blocked state"),
+    132069: (400, "Flow is in throttled state"),
     133010: (400, "Phone number not registered"),
+    139000: (400, "Flow blocked by integrity"),
+    139001: (400, "Flow can't be updated"),
+    139002: (400, "Flow can't be published"),
+    139003: (400, "Flow can't be deprecated"),
+    139004: (400, "Flow can't be deleted"),
     135000: (400, "Generic user error"),
 }
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from . import management, sending
+from . import flow_graph, management, sending
 from .errors import GraphError
 from .faults import between, digits
 from .media import Media, parts_of
@@ -80,6 +80,9 @@ async def get_node(request: Request) -> Response:
         return JSONResponse(chosen(account, fields))
     if found := world.templates.find_by_id(node):
         return JSONResponse(chosen(found[1], fields))
+    if flow := world.flows.get(node):
+        flow_graph.authorized(request, flow)
+        return JSONResponse(chosen(flow.described(), fields or ["name", "status", "categories", "validation_errors"]))
     if number := world.numbers.get(request.query_params.get("phone_number_id", "")):
         _authorize(world, number, token)
     media = world.media.get(node)
@@ -103,6 +106,10 @@ async def delete_node(request: Request) -> Response:
     world, node = world_of(request), request.path_params["node"]
     if not token_of(request):
         raise GraphError(190)
+    if flow := world.flows.get(node):
+        flow_graph.authorized(request, flow)
+        flow_graph.remove(world, flow)
+        return JSONResponse({"success": True})
     if not world.media.remove(node):
         raise GraphError(100, f"Unsupported delete request. Object with ID '{node}' does not exist", subcode=33)
     return JSONResponse({"success": True})
@@ -159,6 +166,7 @@ routes = [
     sending_route,
     Route(f"{NODE}/media", upload_media, methods=["POST"]),
     *management.routes,
+    *flow_graph.routes,
     Route("/media/{node}", download, methods=["GET"]),
     Route(NODE, get_node, methods=["GET"]),
     Route(NODE, delete_node, methods=["DELETE"]),

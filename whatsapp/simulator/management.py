@@ -3,6 +3,9 @@
 import re
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -96,12 +99,22 @@ async def encryption(request: Request) -> Response:
     world.numbers.authorize(number=number, token=token_of(request))
     if request.method == "POST":
         key = str((await form_or_json(request)).get("business_public_key", ""))
-        if "BEGIN PUBLIC KEY" not in key:
+        if not is_fit(key):
             raise GraphError(100, "business_public_key must be a 2048-bit RSA public key in PEM format")
         number.public_key = key
+        world.journal.touch()
         return JSONResponse({"success": True})
-    status = {"business_public_key": number.public_key, "business_public_key_signature_status": "VALID"}
-    return JSONResponse({"data": [status if number.public_key else {}]})
+    found = {"business_public_key": number.public_key, "business_public_key_signature_status": number.key_status}
+    return JSONResponse({"data": [found if number.public_key else {}]})
+
+
+def is_fit(key: str) -> bool:
+    """Whether it is a public RSA key of 2048 bits, as Meta asks."""
+    try:
+        found = load_pem_public_key(key.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return isinstance(found, RSAPublicKey) and found.key_size == 2048
 
 
 @graph

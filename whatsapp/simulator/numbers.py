@@ -18,6 +18,7 @@ class Number:
     about: dict[str, Any] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
     public_key: str = ""
+    key_status: str = "VALID"  # of its signature; MISMATCH after the number was registered anew
     free_services_used: int = 0
 
     @property

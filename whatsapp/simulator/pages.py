@@ -9,7 +9,7 @@ from .scenarios import SCENARIOS
 from .threads import Thread
 from .world import World
 
-_SHEETS = (
+SHEETS = (
     "tokens", "base", "layout", "components/button", "components/badge", "components/window-bar", "components/nav",
     "components/phone-preview", "components/worklist", "components/timeline", "components/form", "components/card",
 )  # fmt: skip
@@ -41,7 +41,7 @@ _FAULTS: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
 def page(world: World, *, number: Number, customer: str) -> str:
     now = world.clock.now()
     thread = world.threads.get(number_id=number.id, customer=customer)
-    sheets = "".join(f'<link rel="stylesheet" href="/static/crm/css/{name}.css">' for name in _SHEETS)
+    sheets = "".join(f'<link rel="stylesheet" href="/static/crm/css/{name}.css">' for name in SHEETS)
     app_url = text(world.settings.app_url)
     return f"""<!doctype html>
 <html lang="es">

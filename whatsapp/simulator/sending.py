@@ -59,6 +59,8 @@ def accept(world: World, *, number: Number, token: str, body: Body, raw: bytes) 
         return _mark_read(world, number, body)
     kind = validating.check(body)
     template = _check_template(world, number, body["template"]) if kind == "template" else None
+    if kind == "interactive" and body[kind]["type"] == "flow" and number.known:
+        world.flows.check_sending(account_id=number.account_id, parameters=body[kind]["action"]["parameters"])
     thread = _thread_of(world, number, body, recipient, settings)
     _take_limits(world, number, thread, settings)
     message = _message(world, number, thread, body, kind, template, settings)
@@ -214,12 +216,14 @@ def _drawn(kind: str, content: Any, template: Body | None) -> Body:
         parts["footer"] = content["footer"].get("text", "")
     if content["type"] == "button":
         parts["buttons"] = [{"type": "reply", **one["reply"]} for one in action["buttons"]]
+    elif content["type"] == "flow":
+        parts["flow"] = action["parameters"]
     elif content["type"] == "list":
         parts["list"] = action["button"]
         parts["rows"] = [row for section in action["sections"] for row in section["rows"]]
     else:
         asked = action.get("parameters") or {}
-        title = asked.get("display_text") or asked.get("flow_cta") or action.get("name") or "Abrir"
+        title = asked.get("display_text") or action.get("name") or "Abrir"
         parts["buttons"] = [
             {"type": "url" if content["type"] == "cta_url" else content["type"], "title": title, "id": title}
         ]

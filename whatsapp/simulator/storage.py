@@ -1,4 +1,4 @@
-"""Keeps the phones' threads in a file over a restart. A file that cannot be read is set aside and forgotten."""
+"""Keeps the phones' threads, the Flows and the numbers' keys in a file over a restart. A file that cannot be read is set aside and forgotten."""
 
 import asyncio
 import json
@@ -20,6 +20,9 @@ def load(world: "World") -> None:
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         world.threads.restore(saved.get("threads", []))
+        world.flows.restore(saved.get("flows", []))
+        for number_id, public_key in saved.get("keys", {}).items():
+            world.numbers.get_or_register(number_id).public_key = public_key
         world.clock.offset_s = float(saved.get("offset_s", 0))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as reason:
         log.warning("the saved state cannot be read; starting empty", extra={"reason": str(reason)})
@@ -32,7 +35,12 @@ def save(world: "World") -> None:
     path = world.settings.state_path
     if not path:
         return
-    state: dict[str, Any] = {"offset_s": world.clock.offset_s, "threads": world.threads.as_json()}
+    state: dict[str, Any] = {
+        "offset_s": world.clock.offset_s,
+        "threads": world.threads.as_json(),
+        "flows": world.flows.as_json(),
+        "keys": {number.id: number.public_key for number in world.numbers if number.public_key},
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
     beside.write_text(json.dumps(state), encoding="utf-8")

@@ -42,6 +42,7 @@ class Thread:
     referral_at: float = 0.0
     blocked: bool = False  # by the customer
     typing_until: float = 0.0  # monotonic
+    keys: dict[str, str] = field(default_factory=dict)  # public keys this phone has fetched, by number
 
     @property
     def address(self) -> str:
@@ -108,6 +109,7 @@ class Threads:
             thread = self.open(number_id=str(one["number_id"]), customer=str(one.get("wa_id") or one.get("bsuid")))
             thread.name, thread.username = str(one.get("name", "")), str(one.get("username", ""))
             thread.bsuid = str(one.get("bsuid", ""))
+            thread.keys = dict(one.get("keys") or {})
             thread.last_inbound_at = float(one.get("last_inbound_at", 0))
             thread.referral_at, thread.blocked = float(one.get("referral_at", 0)), bool(one.get("blocked"))
             for bubble in one.get("bubbles", []):

@@ -116,8 +116,22 @@ def _check_interactive(content: Body) -> None:
         parameters = action.get("parameters") or {}
         _limit(parameters.get("display_text"), 20, "parameters['display_text']")
         _limit(parameters.get("url"), 2000, "parameters['url']")
+    elif kind == "flow":
+        _check_flow(action)
     elif not kind:
         raise GraphError(131008, "The parameter interactive['type'] is required.")
+
+
+def _check_flow(action: Body) -> None:
+    parameters = action.get("parameters") or {}
+    if action.get("name") != "flow" or str(parameters.get("flow_message_version")) != "3":
+        raise GraphError(131009, "interactive['action'] must be a flow with flow_message_version 3.")
+    _limit(parameters.get("flow_cta"), 30, "parameters['flow_cta']")
+    if parameters.get("flow_action", "navigate") not in ("navigate", "data_exchange"):
+        raise GraphError(131009, "parameters['flow_action'] must be navigate or data_exchange.")
+    payload = parameters.get("flow_action_payload")
+    if payload is not None and (not payload.get("screen") or payload.get("data") == {}):
+        raise GraphError(131009, "parameters['flow_action_payload'] needs a screen, and its data may not be empty.")
 
 
 def _check_rows(sections: list[Body]) -> None:

@@ -9,6 +9,7 @@ from . import remembering, storage
 from .clock import Clock
 from .courier import Courier
 from .faults import Faults
+from .flows import Flows
 from .journal import Journal
 from .ledger import Ledger
 from .limits import Limits
@@ -26,6 +27,7 @@ class World:
         self.clock = Clock()
         self.numbers = Numbers()
         self.templates = Templates()
+        self.flows = Flows()
         self.media = MediaStore()
         self.threads = Threads()
         self.ledger = Ledger()
@@ -35,6 +37,7 @@ class World:
         self.courier = Courier(settings=settings, faults=self.faults, journal=self.journal, now=self.clock.now)
         self.progress: dict[tuple[str, str], Any] = {}  # how far each simulated customer is; see playing
         self.traffic = {"running": settings.traffic, "per_minute": 1.5}
+        self.forms: dict[tuple[str, str], Any] = {}  # Flows that are open on phones; see filling
         self.closing = False
         self._planned: list[asyncio.TimerHandle] = []
         self._jobs: set[asyncio.Task[None]] = set()
@@ -75,6 +78,8 @@ class World:
         self.clock.offset_s = 0.0
         self.numbers = Numbers()
         self.templates = Templates()
+        self.flows = Flows()
+        self.forms.clear()
         remembering.remember_seed(self)
         self.journal.entries.clear()
         self.journal.touch()

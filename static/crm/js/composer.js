@@ -40,10 +40,10 @@
     text.value = "";
     form.elements.client_id.value = newId();
     form.elements.quoted.value = "";
-    if (form.elements.options) {
-      form.elements.options.value = "";
-      form.querySelector(".composer__options").open = false;
-      form.querySelector("#choices-preview").replaceChildren();
+    form.querySelector("#choices-preview")?.replaceChildren();
+    for (const extra of form.querySelectorAll(".composer__options")) {
+      for (const field of extra.querySelectorAll("textarea, input, select")) field.value = "";
+      extra.open = false;
     }
     form.querySelectorAll(".composer__quote, .composer__error").forEach((part) => part.remove());
     text.removeAttribute("aria-invalid");

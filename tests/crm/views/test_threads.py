@@ -206,5 +206,5 @@ def test_a_long_thread_costs_no_more_queries_than_a_short_one(ana, ours, rosa, n
             said = inbound(rosa, "Hola", at=now - timedelta(minutes=minute + 5))
             outbound(rosa, "Sí", at=now - timedelta(minutes=minute), quoted_message_id=said.provider_message_id)
 
-    with django_assert_max_num_queries(37):
+    with django_assert_max_num_queries(38):
         shown(ana, rosa)

@@ -50,7 +50,9 @@ def meta() -> Iterator[Meta]:
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             raw = self.rfile.read(length)
-            there.asked.append(Asked(self.command, self.path, self.headers, json.loads(raw) if raw else None))
+            is_form = "form" in (self.headers.get("Content-Type") or "")
+            body = raw.decode() if is_form else json.loads(raw) if raw else None
+            there.asked.append(Asked(self.command, self.path, self.headers, body))
             told = there.answer(self)
             if told is None:
                 self.close_connection = True
@@ -64,7 +66,7 @@ def meta() -> Iterator[Meta]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = handle_any
+        do_GET = do_POST = do_DELETE = handle_any
 
         def log_message(self, *_: Any) -> None:
             pass

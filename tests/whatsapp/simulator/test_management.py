@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from tests.whatsapp.simulator.conftest import NUMBER, TOKEN
+from whatsapp.flows.encryption import new_pair
 from whatsapp.simulator.process import Refused, Simulator
 
 ACCOUNT = "300000000000001"
@@ -125,7 +126,7 @@ def test_a_token_is_described(simulator: Simulator):
 
 def test_registration_profile_and_key(simulator: Simulator):
     number = f"/v25.0/{NUMBER}"
-    key = "-----BEGIN PUBLIC KEY-----\nMII\n-----END PUBLIC KEY-----"
+    _private, key = new_pair()
 
     assert simulator.call("POST", f"{number}/register", {"messaging_product": "whatsapp", "pin": "123456"}, token=TOKEN)
     simulator.call("POST", f"{number}/whatsapp_business_profile", {"about": "Hola"}, token=TOKEN)
@@ -134,6 +135,16 @@ def test_registration_profile_and_key(simulator: Simulator):
     assert simulator.call("GET", f"{number}/whatsapp_business_profile", token=TOKEN)["data"][0]["about"] == "Hola"
     (encryption,) = simulator.call("GET", f"{number}/whatsapp_business_encryption", token=TOKEN)["data"]
     assert encryption == {"business_public_key": key, "business_public_key_signature_status": "VALID"}
+
+
+@pytest.mark.parametrize("key", ["", "no key", "-----BEGIN PUBLIC KEY-----\nMII\n-----END PUBLIC KEY-----"])
+def test_what_is_no_key_is_refused(simulator: Simulator, key: str):
+    with pytest.raises(Refused) as refusal:
+        simulator.call(
+            "POST", f"/v25.0/{NUMBER}/whatsapp_business_encryption", {"business_public_key": key}, token=TOKEN
+        )
+
+    assert refusal.value.body["error"]["code"] == 100
 
 
 def test_the_application_confirms_its_address(simulator: Simulator, application):

@@ -1,6 +1,6 @@
 """WhatsApp by Meta's Cloud API."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
 from whatsapp.capabilities import CAPABILITIES
@@ -10,12 +10,15 @@ from whatsapp.providers.base import (
     Accepted,
     Account,
     FetchedMedia,
+    FlowFault,
     OutcomeUnknown,
+    RemoteFlow,
+    RemoteKey,
     RemoteNumber,
     RemoteTemplate,
     TokenFacts,
 )
-from whatsapp.providers.cloud import files, payloads, records, webhook
+from whatsapp.providers.cloud import files, flows, payloads, records, webhook
 from whatsapp.providers.cloud.client import Graph
 
 _HELD = frozenset({"held_for_quality_assessment", "paused"})
@@ -67,6 +70,35 @@ class Cloud:
         if number is None:
             raise OutcomeUnknown("The answer describes no number")
         return number
+
+    def upload_public_key(self, account: Account, *, public_key: str) -> None:
+        fields = {"business_public_key": public_key}
+        self.graph.post_form(account, account.number_id, "whatsapp_business_encryption", fields=fields)
+
+    def fetch_public_key(self, account: Account) -> RemoteKey:
+        return records.public_key(self.graph.get(account, account.number_id, "whatsapp_business_encryption"))
+
+    def fetch_flows(self, account: Account) -> Iterator[RemoteFlow]:
+        pages = self.graph.pages(account, account.business_id, "flows", fields=records.FLOW_FIELDS)
+        return (flow for item in pages if (flow := records.flow(item)))
+
+    def fetch_flow(self, account: Account, *, flow_id: str) -> str:
+        return flows.fetch(self.graph, account, flow_id=flow_id)
+
+    def create_flow(self, account: Account, *, name: str, categories: Sequence[str], endpoint_url: str = "") -> str:
+        return flows.create(self.graph, account, name=name, categories=categories, endpoint_url=endpoint_url)
+
+    def upload_flow(self, account: Account, *, flow_id: str, source: bytes) -> tuple[FlowFault, ...]:
+        return flows.upload(self.graph, account, flow_id=flow_id, source=source)
+
+    def publish_flow(self, account: Account, *, flow_id: str) -> None:
+        self.graph.post(account, flow_id, "publish", body={})
+
+    def deprecate_flow(self, account: Account, *, flow_id: str) -> None:
+        self.graph.post(account, flow_id, "deprecate", body={})
+
+    def delete_flow(self, account: Account, *, flow_id: str) -> None:
+        self.graph.delete(account, flow_id)
 
     def inspect_token(self, account: Account, *, app_id: str = "", app_secret: str = "") -> TokenFacts:
         token = f"{app_id}|{app_secret}" if app_id and app_secret else account.token

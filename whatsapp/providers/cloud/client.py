@@ -58,6 +58,13 @@ class Graph:
     def post(self, account: Account, *parts: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._call("POST", path(account, *parts), token=account.token, body=body)
 
+    def post_form(self, account: Account, *parts: str, fields: dict[str, str]) -> dict[str, Any]:
+        """For the few addresses that are documented with a form instead of JSON."""
+        return self._call("POST", path(account, *parts), token=account.token, form=fields)
+
+    def delete(self, account: Account, *parts: str) -> dict[str, Any]:
+        return self._call("DELETE", path(account, *parts), token=account.token)
+
     def upload(
         self, account: Account, *parts: str, fields: dict[str, str], file: tuple[str, IO[bytes], str]
     ) -> dict[str, Any]:

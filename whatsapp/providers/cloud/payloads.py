@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from whatsapp.errors import Reason
-from whatsapp.interactive import BUTTON, LINK, LIST, REQUESTS
+from whatsapp.interactive import BUTTON, FLOW, LINK, LIST, REQUESTS
 from whatsapp.outgoing import (
     MEDIA,
     Audio,
@@ -95,12 +95,31 @@ def _action(content: Interactive) -> dict[str, Any]:
         return {"button": content.label, "sections": [{"rows": content.options}]}
     if content.kind == LINK:
         return {"name": content.kind, "parameters": {"display_text": content.label, "url": content.url}}
+    if content.kind == FLOW:
+        return {"name": FLOW, "parameters": _flow(content)}
     return {"name": REQUESTS[content.kind]}
 
 
 def _location(content: Location) -> dict[str, Any]:
     point: dict[str, Any] = {"latitude": content.latitude, "longitude": content.longitude}
     return point | {key: text for key, text in (("name", content.name), ("address", content.address)) if text}
+
+
+def _flow(content: Interactive) -> dict[str, Any]:
+    """`data_exchange` lets the phone ask our endpoint for the first screen; `navigate` names it here."""
+    flow = content.flow
+    parameters: dict[str, Any] = {
+        "flow_message_version": "3",
+        "flow_id": flow["flow_id"],
+        "flow_cta": content.label,
+        "flow_action": flow["action"],
+        "flow_token": flow["token"],
+    }
+    if flow["action"] == "navigate" and flow.get("screen"):
+        payload = {"screen": flow["screen"]}
+        # Meta refuses an empty object.
+        parameters["flow_action_payload"] = payload | ({"data": flow["data"]} if flow.get("data") else {})
+    return parameters
 
 
 def _reaction(content: Reaction) -> dict[str, Any]:

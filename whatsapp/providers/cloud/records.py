@@ -1,15 +1,16 @@
-"""Numbers, templates and tokens as the Graph API describes them, read into our values."""
+"""Numbers, templates, Flows, keys and tokens as the Graph API describes them, read into our values."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from whatsapp.providers.base import RemoteNumber, RemoteTemplate, TokenFacts
+from whatsapp.providers.base import FlowFault, RemoteFlow, RemoteKey, RemoteNumber, RemoteTemplate, TokenFacts
 
 # The Graph API leaves out whatever is not asked for.
 NUMBER_FIELDS = (
     "id,display_phone_number,verified_name,status,quality_rating,code_verification_status,name_status,throughput,"
     "platform_type,is_on_biz_app,health_status,whatsapp_business_manager_messaging_limit"
 )
+FLOW_FIELDS = "id,name,status,categories,validation_errors"
 TEMPLATE_FIELDS = "id,name,language,status,category,components,quality_score,rejected_reason,parameter_format"
 
 
@@ -86,6 +87,49 @@ def token_facts(answer: dict[str, Any]) -> TokenFacts:
             if isinstance(scope.get("target_ids"), list)
         },
     )
+
+
+def public_key(answer: dict[str, Any]) -> RemoteKey:
+    """The answer of `whatsapp_business_encryption`: {"data": [{…}]} (Graph API reference), also seen without the list."""
+    items = _objects(answer.get("data"))
+    item = items[0] if items else answer
+    return RemoteKey(
+        public_key=_word(item.get("business_public_key")),
+        status=_word(item.get("business_public_key_signature_status")).upper(),
+    )
+
+
+def flow(item: dict[str, Any]) -> RemoteFlow | None:
+    """One Flow; None for an item without an id."""
+    flow_id, categories = _word(item.get("id")), item.get("categories")
+    if not flow_id:
+        return None
+    return RemoteFlow(
+        flow_id=flow_id,
+        name=_word(item.get("name")),
+        status=_word(item.get("status")),
+        categories=tuple(_word(word) for word in categories) if isinstance(categories, list) else (),
+        faults=flow_faults(item),
+    )
+
+
+def flow_faults(answer: dict[str, Any]) -> tuple[FlowFault, ...]:
+    """`validation_errors` of an upload or of a Flow."""
+    return tuple(
+        FlowFault(
+            error=_word(fault.get("error")),
+            message=_word(fault.get("message")),
+            line_start=_count(fault.get("line_start")),
+            line_end=_count(fault.get("line_end")),
+            column_start=_count(fault.get("column_start")),
+            column_end=_count(fault.get("column_end")),
+        )
+        for fault in _objects(answer.get("validation_errors"))
+    )
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _word(value: Any) -> str:
