@@ -17,6 +17,7 @@ from kombu.exceptions import OperationalError
 from tenants import counters
 from tenants.context import system_transaction, tenant_transaction
 from whatsapp.retention import keep_webhooks
+from whatsapp.tasks import submit_templates, sync_templates
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,16 @@ def ring_dispatch(tenant_id: UUID, number_id: UUID) -> None:
 def ring_media() -> None:
     """Say, once the present transaction commits, that files may be due."""
     transaction.on_commit(lambda: _ring(media))
+
+
+def ring_templates(tenant_id: UUID) -> None:
+    """Say, once the present transaction commits, that the company has templates we know nothing of."""
+    transaction.on_commit(lambda: _ring(sync_templates, str(tenant_id)))
+
+
+def ring_submission() -> None:
+    """Say, once the present transaction commits, that a template is to be submitted."""
+    transaction.on_commit(lambda: _ring(submit_templates))
 
 
 class Ringer:

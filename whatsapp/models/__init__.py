@@ -1,9 +1,12 @@
 from whatsapp.models.numbers import Endpoint, Number, ProviderName, TokenState
 from whatsapp.models.rates import Rate, RateCategory
-from whatsapp.models.templates import Template, TemplateStatus
+from whatsapp.models.template_changes import ChangeKind, ChangeState, TemplateChange
+from whatsapp.models.templates import Template, TemplateQuality, TemplateStatus
 from whatsapp.models.webhooks import EventState, WebhookEvent
 
 __all__ = [
+    "ChangeKind",
+    "ChangeState",
     "Endpoint",
     "EventState",
     "Number",
@@ -11,6 +14,8 @@ __all__ = [
     "Rate",
     "RateCategory",
     "Template",
+    "TemplateChange",
+    "TemplateQuality",
     "TemplateStatus",
     "TokenState",
     "WebhookEvent",

@@ -1,4 +1,4 @@
-"""Keeps the phones' threads in a file over a restart. A file that cannot be read is set aside and forgotten."""
+"""Keeps the phones' threads and the templates in a file over a restart. A file that cannot be read is set aside and forgotten."""
 
 import asyncio
 import json
@@ -20,6 +20,7 @@ def load(world: "World") -> None:
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         world.threads.restore(saved.get("threads", []))
+        world.templates.restore(saved.get("templates", {}))
         world.clock.offset_s = float(saved.get("offset_s", 0))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as reason:
         log.warning("the saved state cannot be read; starting empty", extra={"reason": str(reason)})
@@ -32,7 +33,11 @@ def save(world: "World") -> None:
     path = world.settings.state_path
     if not path:
         return
-    state: dict[str, Any] = {"offset_s": world.clock.offset_s, "threads": world.threads.as_json()}
+    state: dict[str, Any] = {
+        "offset_s": world.clock.offset_s,
+        "threads": world.threads.as_json(),
+        "templates": world.templates.as_json(),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
     beside.write_text(json.dumps(state), encoding="utf-8")
