@@ -130,6 +130,27 @@ def is_complete(stored: list[Any], given: Sequence[Mapping[str, Any]], *, has_fi
     return all(slot.index in buttons for slot in wanted if slot.place == "button")
 
 
+def body_of(given: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The parameters of the message's body."""
+    return [
+        parameter
+        for component in given
+        if str(component.get("type", "")).lower() == "body"
+        for parameter in component.get("parameters") or ()
+        if isinstance(parameter, Mapping)
+    ]
+
+
+def named(variables: Sequence[str], parameters: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The parameters' texts by the names of the body's variables: by `parameter_name`, else in the order of numbers."""
+    if all(variable.isdigit() for variable in variables):
+        variables = sorted(variables, key=int)
+    return {
+        str(parameter.get("parameter_name") or variable): str(parameter.get("text") or "")
+        for variable, parameter in zip(variables, parameters, strict=False)
+    }
+
+
 def with_examples(components: list[Any]) -> dict[str, str]:
     """The values of Meta's examples by the keys of `slots`: what a preview shows."""
     wording = of_components(components)

@@ -249,6 +249,8 @@ def _components(conversation: Conversation, given: dict[str, Any]) -> list[dict[
         pairs = list(zip_longest(stored.variables, values, fillvalue=""))
     else:
         pairs = [(name, values.get(name, "")) for name in stored.variables]
+    if all(name.isdigit() for name, _value in pairs):
+        pairs.sort(key=lambda pair: int(pair[0]))  # Meta counts from {{1}}, wherever that stands
     return [{"type": "body", "parameters": [_parameter(name, value) for name, value in pairs]}]
 
 

@@ -103,6 +103,8 @@ _OWN_LOOK = frozenset({"location", "contacts", "order", "system", "revoked"})
 def content_kind(item: Bubble) -> str:
     """Which branch of `_content.html` shows it; what we do not know is named as such, with its words if it has any."""
     kind = item.message.type
+    if kind == "template" and item.attachment:
+        return "file"
     if kind in _WORDS and item.message.text:
         return "text"
     if kind in _FILES:
@@ -113,7 +115,8 @@ def content_kind(item: Bubble) -> str:
 @register.filter
 def file_kind(item: Bubble) -> str:
     is_voice = item.attachment.is_voice if item.attachment else False
-    return "voice" if item.message.type == "audio" and is_voice else item.message.type
+    kind = item.message.payload.get("media_kind") or item.message.type
+    return "voice" if kind == "audio" and is_voice else kind
 
 
 @register.filter
@@ -134,7 +137,7 @@ def file_look(item: Bubble) -> str:
         return "coming"
     if not attachment.stored_as:
         return "failed" if attachment.state == FileState.FAILED else "coming"
-    look = _LOOKS.get(item.message.type, "file")
+    look = _LOOKS.get(file_kind(item), "file")
     family, _slash, _rest = attachment.mime_type.partition("/")
     bare = attachment.mime_type.partition(";")[0].strip().lower()
     if look in ("image", "sticker"):

@@ -6,9 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
+from crm import filling
 from crm.forms import MessageForm, TemplateMessageForm, templates_for
 from crm.models import Conversation, Message
+from crm.template_words import why_not
+from whatsapp import template_filling
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Template
 
@@ -27,6 +31,7 @@ class Composer:
     quoted: Message | None = None
     templates: list[Template] = field(default_factory=list)
     chosen: Template | None = None
+    refusal: str = ""  # why the chosen template cannot be sent, and what to do
 
     @property
     def writes(self) -> str:
@@ -69,15 +74,34 @@ def for_text(conversation: Conversation, form: MessageForm | None = None, *, quo
 def for_template(
     conversation: Conversation, form: TemplateMessageForm | None = None, *, chosen: str = "", now: datetime
 ) -> Composer:
-    """The choice of templates, those that can be sent from here first; `chosen` is a template's id."""
-    templates = sorted(templates_for(conversation)[:200], key=lambda each: not can_send(each))
-    template = next((each for each in templates if str(each.pk) == chosen and can_send(each)), None)
-    template = template or next((each for each in templates if can_send(each)), None)
+    """The choice of templates, those that can be sent from here first; `chosen` is a template's id.
+
+    One that cannot be sent may be chosen too: then it is said why not.
+    """
+    templates = sorted(templates_for(conversation)[:200], key=lambda each: not can_fill(each))
+    template = chosen_of(templates, chosen)
     if form is None:
-        initial = {"template": template.pk if template else "", "var_1": _first_name(conversation)}
+        initial: dict[str, Any] = {"template": template.pk if template else ""}
+        if template:
+            values = filling.prefilled(template, conversation.contact)
+            initial |= {f"var_{name}": value for name, value in values.items()}
         form = TemplateMessageForm(conversation=conversation, chosen=template, initial=initial)
     forced = kind_for(conversation, now=now) == TEMPLATE
-    return Composer(conversation, TEMPLATE, form, forced=forced, templates=templates, chosen=template)
+    refusal = refusal_of(template) if template else ""
+    return Composer(conversation, TEMPLATE, form, forced=forced, templates=templates, chosen=template, refusal=refusal)
+
+
+def chosen_of(templates: list[Template], id: str) -> Template | None:
+    """The template of this id, else the first that can be sent from here."""
+    named = next((each for each in templates if str(each.pk) == id), None)
+    return named or next((each for each in templates if can_fill(each)), None)
+
+
+def refusal_of(template: Template) -> str:
+    """Why it cannot be sent from here, in a sentence; empty when it can."""
+    if not template.is_approved:
+        return why_not(template)
+    return "" if can_fill(template) else gettext("It has parts that cannot be filled in here. Choose another one.")
 
 
 def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) -> Composer:
@@ -89,24 +113,17 @@ def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) ->
     return for_text(conversation, quoted=query.get("quote", ""))
 
 
+def can_fill(template: Template) -> bool:
+    """Whether the chooser can fill it: approved, with nothing in it that can only be given elsewhere."""
+    return template.is_approved and template_filling.slots(template.components) is not None
+
+
 def can_send(template: Template) -> bool:
-    """Whether the chooser can fill it: approved, and variables only in the body (no file, no link to complete)."""
-    return template.is_approved and not any(_needs_more(part) for part in template.components)
-
-
-def _needs_more(part: Any) -> bool:
-    if not isinstance(part, dict):
+    """Whether it goes out by itself: approved, and variables only in the body (no file, no link to complete)."""
+    needed = template_filling.slots(template.components)
+    if not template.is_approved or needed is None or any(slot.place != "body" for slot in needed):
         return False
-    kind = str(part.get("type", "")).upper()
-    if kind == "HEADER":
-        return str(part.get("format", "TEXT")).upper() != "TEXT" or "{{" in str(part.get("text", ""))
-    if kind == "BUTTONS":
-        return any(
-            "{{" in str(button.get("url", "")) or str(button.get("type", "")).upper() in ("COPY_CODE", "FLOW", "OTP")
-            for button in part.get("buttons", ())
-            if isinstance(button, dict)
-        )
-    return kind not in ("BODY", "FOOTER")
+    return all(part["type"] == "body" for part in template_filling.filled(template.components, {}))
 
 
 def _message(conversation: Conversation, id: Any) -> Message | None:
@@ -115,8 +132,3 @@ def _message(conversation: Conversation, id: Any) -> Message | None:
     except ValueError:
         return None
     return Message.objects.filter(conversation=conversation, pk=key).select_related("author__user").first()
-
-
-def _first_name(conversation: Conversation) -> str:
-    contact = conversation.contact
-    return (contact.name or contact.profile_name).split(" ")[0]

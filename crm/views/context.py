@@ -57,6 +57,7 @@ class Rail:
                 self._place("admin:tenants_alert_changelist", _("Alerts"), "bell", count=self._open_alerts),
                 self._place("admin:index", _("Settings"), "sliders"),
             ]
+        places.insert(0, self._place("templates", _("Templates"), "template"))
         if settings.SIMULATOR_URL:
             places.append(Place(_("Simulator"), "lab", settings.SIMULATOR_URL, is_outside=True))
         return [place for place in places if place]

@@ -239,7 +239,7 @@ def test_components_of_ones_own_go_out_as_they_are(ours, send):
     [
         ({"name": "unheard_of", "language": "es"}, "unknown_template"),
         ({"name": "order_ready", "language": "pt_BR", "variables": ["Rosa"]}, "unknown_template"),
-        ({"name": "paused", "language": "es"}, "unknown_template"),
+        ({"name": "paused", "language": "es"}, "template_state"),
         ({"name": "order_ready", "language": "es"}, "incomplete_template"),
         ({"name": "order_ready", "language": "es", "variables": {"2": "Rosa"}}, "incomplete_template"),
         ({"name": "order_ready", "language": "es", "variables": ["Rosa", "too many"]}, "incomplete_template"),
