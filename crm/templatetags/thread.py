@@ -91,7 +91,7 @@ def can_retry(message: Message) -> bool:
 @register.filter
 def failure(message: Message) -> str:
     """Why it did not go out, in plain words."""
-    return str(sentence(message.error_reason))
+    return str(sentence(message.error_reason, message.error_code))
 
 
 _WORDS = frozenset({"text", "button", "interactive", "template", "reaction"})

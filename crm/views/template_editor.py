@@ -199,6 +199,7 @@ def _parts(request: MemberRequest, draft: Draft, faults: list[Fault], *, has_cho
         "examples": [(name, wording.examples.get(name, "")) for name in wording.variables],
         "doubts": [fault_sentence(fault) for fault in faults if draft.wording.body or fault.place != "body"],
         "lengths": {"body": len(wording.body), "header": len(wording.header_text), "footer": len(wording.footer)},
+        "speaker": dict(accounts_of_company()).get(draft.waba_id, "").partition(",")[0],
         "now": clock.now(),
         "me": request.membership,
     }

@@ -41,7 +41,7 @@ def index(request: MemberRequest) -> HttpResponse:
         if (name, waba_id) in on_page
     ]
     accounts = accounts_of_company()
-    changes = changes_shown(TemplateChange.objects.select_related("template"))
+    changes = changes_shown(TemplateChange.objects.all())
     context = {
         "groups": groups,
         "page": page,
@@ -59,7 +59,9 @@ def index(request: MemberRequest) -> HttpResponse:
 
 
 def _narrowed(found: QuerySet[Template], request: MemberRequest) -> tuple[QuerySet[Template], dict[str, str]]:
-    asked = {name: request.GET.get(name, "").strip() for name in ("q", "status", "category", "account")}
+    asked = {
+        name: request.GET.get(name, "").replace("\x00", "").strip() for name in ("q", "status", "category", "account")
+    }
     if asked["status"] in TemplateStatus.values:
         found = found.filter(status=asked["status"])
     else:
@@ -108,26 +110,39 @@ def show(request: MemberRequest, template_id: UUID) -> HttpResponse:
         return _prefill(request, template)
     wording = of_components(template.components)
     others = Template.objects.filter(waba_id=template.waba_id, name=template.name).exclude(pk=template.pk)
-    changes = TemplateChange.objects.filter(waba_id=template.waba_id, name=template.name).select_related("template")
+    changes = changes_shown(TemplateChange.objects.filter(waba_id=template.waba_id, name=template.name))
+    account = dict(accounts_of_company()).get(template.waba_id, template.waba_id)
     context = {
         "template": template,
         "wording": wording,
         "values": with_examples(template.components),
         "why_not": why_not(template),
         "others": others.exclude(status=TemplateStatus.DELETED).order_by("language"),
-        "changes": changes_shown(changes),
+        "changes": changes,
+        "is_sending": any(change.is_sending for change in changes),
         "can_edit": can_edit(template),
-        "prefilled": [(name, template.prefilled.get(name, "")) for name in wording.variables],
-        "account": dict(accounts_of_company()).get(template.waba_id, template.waba_id),
+        "prefilled": [(name, template.prefilled.get(name, ""), _hint(name)) for name in wording.variables],
+        "account": account,
+        "speaker": account.partition(",")[0],
         "now": clock.now(),
         "me": request.membership,
     }
     return render(request, "crm/templates/show.html", context)
 
 
+def _hint(variable: str) -> str:
+    """What a variable is filled with when nothing is said."""
+    if variable == "1":
+        return "{first_name}"
+    return "" if variable.isdigit() else f"{{{variable}}}"
+
+
 @supervisor_required
 def _prefill(request: MemberRequest, template: Template) -> HttpResponse:
-    said = {name: request.POST.get(f"fill-{name}", "").strip()[:MOST_PREFILLED] for name in template.variables}
+    said = {
+        name: request.POST.get(f"fill-{name}", "").replace("\x00", "").strip()[:MOST_PREFILLED]
+        for name in template.variables
+    }
     template.prefilled = {name: text for name, text in said.items() if text}
     template.save(update_fields=["prefilled"])
     messages.success(request, _("Saved. Whoever sends it next finds this filled in."))
