@@ -1,5 +1,6 @@
 """Templates as people see them: on the phone, and as rows of a list; `{% load phone %}`."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -122,16 +123,27 @@ def header_on_phone(text: str, values: Mapping[str, str]) -> SafeString:
     return _marked(text, values, "head")
 
 
+_PLACE = "\ue000"  # stands for a variable while the words around it are formatted
+_FORMATS = tuple(
+    (re.compile(rf"(?<![\w{mark}]){mark}(?=\S)([^{mark}\n]+)(?<=\S){mark}(?![\w{mark}])"), rf"<{tag}>\1</{tag}>")
+    for mark, tag in ((r"\*", "b"), ("_", "i"), ("~", "s"))
+)
+
+
 def _marked(text: str, values: Mapping[str, str], prefix: str) -> SafeString:
-    """The text with each variable marked: with its value, else as it is written.
+    """The text as WhatsApp formats it, with each variable marked: with its value, else as it is written.
 
     `composer.js` writes into the marks as the person types.
     """
-    parts, end = [], 0
+    marks = []
     for found in VARIABLE.finditer(text):
         key, written = f"{prefix}_{found[1]}", f"{{{{{found[1]}}}}}"
-        mark = format_html('<mark data-shows="{}" data-empty="{}">{}</mark>', key, written, values.get(key) or written)
-        parts += [escape(text[end : found.start()]), mark]
-        end = found.end()
-    # Every part went through escape or format_html above.
-    return mark_safe("".join([*parts, escape(text[end:])]))  # noqa: S308
+        marks.append(
+            format_html('<mark data-shows="{}" data-empty="{}">{}</mark>', key, written, values.get(key) or written)
+        )
+    words = escape(VARIABLE.sub(_PLACE, text.replace(_PLACE, "")))
+    for form, tags in _FORMATS:
+        words = form.sub(tags, words)
+    pieces = words.split(_PLACE)
+    # What a person wrote went through escape or format_html above; the rest is ours.
+    return mark_safe("".join(piece + mark for piece, mark in zip(pieces, [*marks, ""], strict=True)))  # noqa: S308

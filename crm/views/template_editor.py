@@ -77,7 +77,8 @@ def change(request: MemberRequest, change_id: UUID) -> HttpResponse:
 @require_POST
 def preview(request: MemberRequest) -> HttpResponse:
     """The preview alone, as somebody types; with the examples' fields when there are other variables than before."""
-    draft = template_writing.read(request.POST)
+    account = next((account for account, _names in accounts_of_company()), "")
+    draft = template_writing.read(request.POST, before=Draft(waba_id=account))
     file = request.POST.get("kept", "")
     shown = template_writing.with_file(draft, None, file, tenant=request.membership.tenant)
     context = _parts(request, shown, shown.faults(), has_chosen=bool(request.POST.get("header_file")))

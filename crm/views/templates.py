@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Max, QuerySet
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -103,7 +104,7 @@ def sync(request: MemberRequest) -> HttpResponse:
 
 @member_required
 @require_http_methods(["GET", "POST"])
-def show(request: MemberRequest, template_id: UUID) -> HttpResponse:
+def show(request: MemberRequest, template_id: UUID) -> HttpResponseBase:
     """One template in one language; supervisors say here what its variables hold before a person writes."""
     template = get_object_or_404(Template, pk=template_id)
     if request.method == "POST":

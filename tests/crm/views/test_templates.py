@@ -152,6 +152,13 @@ def test_the_preview_follows_and_brings_fields_for_new_variables_only(supervisor
     assert "Give an example for {{2}}" in other
 
 
+def test_whatsapps_formatting_is_shown_and_names_with_lines_under_them_are_not_formatting(supervisor):
+    body = "Hola *{{first_name}}*, _hoy_ ~no~ va: a_b_c 2*3*4 {{dos_tres}} fin"
+    page = supervisor.post("/templates/preview/", form(body=body, **{"ex-first_name": "Rosa"})).content.decode()
+    assert "Hola <b><mark" in page and "Rosa</mark></b>, <i>hoy</i> <s>no</s> va: a_b_c 2*3*4" in page
+    assert "{{dos_tres}}</mark>" in page
+
+
 def test_what_is_typed_is_shown_as_text_only(supervisor):
     said = {"body": "<script>alert(1)</script> {{1}} ya va hoy", "ex-1": "<b>x</b>", "footer": "<i>", "name": "<u>"}
     page = supervisor.post("/templates/preview/", form(**said)).content.decode()
