@@ -72,7 +72,7 @@ def _check_body(part: dict[str, Any]) -> None:
     bare = re.sub(r"[^\w{}]", "", text)
     if bare.startswith("{{") or bare.endswith("}}"):
         raise _wrong(2388299, "Variables at the edge", "Variables can't be at the start or end of the template.")
-    if len(_VARIABLE.sub(" ", text).split()) < 2 * len(names) + 1:
+    if len(re.findall(r"\w+", _VARIABLE.sub(" ", text))) < 2 * len(names) + 1:
         raise _wrong(2388293, "Too many variables", "This template has too many variables for its length.")
     example = part.get("example") or {}
     given = example.get("body_text_named_params") or (example.get("body_text") or [[]])[0]
