@@ -31,6 +31,14 @@ _STATUSES = ("PENDING", "IN_APPEAL", "APPROVED", "LIMIT_EXCEEDED", "REJECTED", "
 _AS_STATUS = {"REINSTATED": "APPROVED", "UNARCHIVED": "APPROVED", "FLAGGED": "", "LOCKED": "DISABLED"}
 _LONG_AGO = datetime(2009, 1, 1, tzinfo=UTC)
 
+# Always in this order, by whatever changes many of them: two workers then wait for each other and never in a circle.
+_LOCK = """
+SELECT FROM whatsapp_template t
+JOIN unnest(%s::text[], %s::text[], %s::text[]) AS n (waba_id, name, language)
+  ON t.waba_id = n.waba_id AND t.name = n.name AND t.language = n.language
+ORDER BY t.waba_id, t.name, t.language, t.tenant_id
+FOR NO KEY UPDATE OF t
+"""
 _STATUS = """
 UPDATE whatsapp_template t SET status = n.status, reason = n.reason, advice = n.advice, status_at = n.at
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
@@ -95,13 +103,15 @@ class _News:
 def merge(cursor: Any, notices: Iterable[Notice]) -> list[UUID]:
     """Merge what the notices say of templates; call it in a system transaction.
 
-    Locks templates by key within each statement. Returns the companies that have a template we know nothing of, whose
+    Locks the templates first, in the order of their keys. Returns the companies that have a template we know nothing of, whose
     templates should be fetched.
     """
     by_field: dict[str, list[Notice]] = {name: [] for name in FIELDS}
     for notice in notices:
         if notice.field in FIELDS and _key(notice) is not None:
             by_field[notice.field].append(notice)
+    if keys := sorted({key for found in by_field.values() for notice in found if (key := _key(notice))}):
+        cursor.execute(_LOCK, [list(column) for column in zip(*keys, strict=True)])
     if statuses := _latest(map(_status, by_field["message_template_status_update"])):
         order = list(_STATUSES)
         cursor.execute(_STATUS, [*_columns(statuses, 3), order, order])

@@ -141,7 +141,7 @@ def _marked(text: str, values: Mapping[str, str], prefix: str) -> SafeString:
         marks.append(
             format_html('<mark data-shows="{}" data-empty="{}">{}</mark>', key, written, values.get(key) or written)
         )
-    words = escape(VARIABLE.sub(_PLACE, text.replace(_PLACE, "")))
+    words: str = escape(VARIABLE.sub(_PLACE, text.replace(_PLACE, "")))
     for form, tags in _FORMATS:
         words = form.sub(tags, words)
     pieces = words.split(_PLACE)
