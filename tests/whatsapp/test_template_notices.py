@@ -87,12 +87,17 @@ def test_every_order_gives_the_same(ours, template):
             status(event, at=NOON + later)
             inbound.drain()
         assert reloaded(ours).status == "DISABLED", order
-    with ours.transaction():
-        Template.objects.update(status="PENDING", status_at=None)
-    status("APPROVED")
-    status("PENDING")
+
+
+@pytest.mark.parametrize("order", [("APPROVED", "PENDING"), ("PENDING", "APPROVED")])
+@pytest.mark.parametrize("is_one_batch", [True, False])
+def test_of_the_same_second_the_later_in_a_templates_life_counts(ours, template, order, is_one_batch):
+    for event in order:
+        status(event)
+        if not is_one_batch:
+            inbound.drain()
     inbound.drain()
-    assert reloaded(ours).status == "APPROVED"  # in the same second
+    assert reloaded(ours).status == "APPROVED"
 
 
 def test_quality_category_and_words(ours, template):

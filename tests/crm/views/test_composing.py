@@ -230,13 +230,16 @@ def another(ours):
     return another
 
 
-def test_a_template_with_parts_of_its_own_is_shown_with_the_reason(ana, marco, template, another):
+def test_a_template_with_parts_of_its_own_is_shown_with_the_reason(ana, ours, marco, template, another):
     other = another(components=[{"type": "CAROUSEL"}, "rubbish"])
 
     page = ana.get(f"/inbox/{marco.pk}/?template={other.pk}").content.decode()
 
     assert "It has parts that cannot be filled in here. Choose another one." in page
     assert "Send template" not in page
+    address, data = f"/conversations/{marco.pk}/template-messages/", {"client_id": uuid4(), "template": other.pk}
+    assert ana.post(address, data, headers=FRAGMENT).status_code == 422
+    assert sent(ours, marco) == []
 
 
 @pytest.mark.parametrize(
