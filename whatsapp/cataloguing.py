@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 from uuid_utils.compat import uuid7
 
 from tenants.context import current_scope, tenant_transaction
@@ -111,6 +112,15 @@ def record(tenant_id: UUID, waba_id: str, remote: RemoteTemplate, *, now: dateti
         template_alerts.tell(cursor, [row[0] for row in cursor.fetchall()])
 
 
+def mark_gone(templates: QuerySet[Template], *, now: datetime) -> int:
+    """Say of templates that the provider no longer has them; what was sent with them still refers to them. How many."""
+    gone = list(templates.exclude(status=GONE).values_list("pk", flat=True))
+    Template.objects.filter(pk__in=gone).update(status=GONE, status_at=now)
+    with connection.cursor() as cursor:
+        template_alerts.tell(cursor, gone)
+    return len(gone)
+
+
 def _mirror(number: Number, remotes: Iterable[RemoteTemplate], *, now: datetime) -> Mirrored:
     rows = [_row(remote) for remote in remotes]
     parameters: dict[str, Any] = {
@@ -122,11 +132,9 @@ def _mirror(number: Number, remotes: Iterable[RemoteTemplate], *, now: datetime)
     with connection.cursor() as cursor:
         cursor.execute(_MIRROR, parameters)
         present = [row[0] for row in cursor.fetchall()]
-        ours = Template.objects.filter(waba_id=number.waba_id)
-        gone = list(ours.exclude(synced_at=now).exclude(status=GONE).values_list("pk", flat=True))
-        Template.objects.filter(pk__in=gone).update(status=GONE, status_at=now)
-        template_alerts.tell(cursor, [*present, *gone])
-    return Mirrored(present=len(present), gone=len(gone))
+        template_alerts.tell(cursor, present)
+    gone = mark_gone(Template.objects.filter(waba_id=number.waba_id).exclude(synced_at=now), now=now)
+    return Mirrored(present=len(present), gone=gone)
 
 
 def _row(remote: RemoteTemplate) -> dict[str, object]:

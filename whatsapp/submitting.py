@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from tenants.context import current_scope, system_transaction, tenant_transaction
 from whatsapp import cataloguing
 from whatsapp.errors import Reason, handling
-from whatsapp.models import ChangeKind, ChangeState, Number, Template, TemplateChange, TemplateStatus
+from whatsapp.models import ChangeKind, ChangeState, Number, Template, TemplateChange
 from whatsapp.providers import get_provider
 from whatsapp.providers.base import Account, NotSent, OutcomeUnknown, Provider, Refused, RemoteTemplate, TemplateDraft
 from whatsapp.template_content import MEDIA_HEADERS, Wording, as_components
@@ -199,7 +199,7 @@ def _settle(change: TemplateChange, attempt: int, outcome: _Outcome, *, now: dat
     if change.kind == ChangeKind.DELETE:
         gone = Template.objects.filter(waba_id=change.waba_id, name=change.name)
         gone = gone.filter(language=change.language) if change.language else gone
-        gone.exclude(status=TemplateStatus.DELETED).update(status=TemplateStatus.DELETED, status_at=now)
+        cataloguing.mark_gone(gone, now=now)
     elif outcome.remote:
         cataloguing.record(change.tenant_id, change.waba_id, outcome.remote, now=now)
     if change.file:

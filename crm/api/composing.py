@@ -20,6 +20,7 @@ from crm.models import Conversation, Message
 from whatsapp import interactive
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.outgoing import MEDIA, Interactive, Outgoing, Reaction, Template, Text
+from whatsapp.template_content import normalised_language
 
 _TEXT_SCHEMA = {
     "oneOf": [
@@ -99,6 +100,9 @@ class TemplateInput(serializers.Serializer):
     language = serializers.CharField(max_length=10, help_text="As Meta spells it: `es`, `es_PE`, `pt_BR` …")
     components = serializers.ListField(child=ComponentInput(), max_length=20, required=False, help_text="Meta's own.")
     variables = VariablesInput(required=False, help_text="Instead of components: what the body's variables become.")
+
+    def validate_language(self, language: str) -> str:
+        return normalised_language(language)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "components" in attrs and "variables" in attrs:

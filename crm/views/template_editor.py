@@ -19,7 +19,7 @@ from crm.views.templates import CATEGORIES, accounts_of_company, can_edit
 from tenants import clock
 from tenants.requests import MemberRequest
 from whatsapp import submitting
-from whatsapp.models import ChangeKind, Template, TemplateChange, TemplateStatus
+from whatsapp.models import ChangeKind, ChangeState, Template, TemplateChange, TemplateStatus
 from whatsapp.template_content import BUTTONS, HEADERS, OTP
 from whatsapp.template_rules import MOST_BODY, MOST_FOOTER, MOST_HEADER, Fault
 
@@ -64,9 +64,9 @@ def edit(request: MemberRequest, template_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def change(request: MemberRequest, change_id: UUID) -> HttpResponse:
     """A draft, or what Meta refused: with the reason, to be mended."""
-    found = get_object_or_404(
-        TemplateChange.objects.select_related("template").exclude(kind=ChangeKind.DELETE), pk=change_id
-    )
+    # Locked, so that a second click finds what the first has done.
+    changes = TemplateChange.objects.select_for_update(of=("self",)).select_related("template")
+    found = get_object_or_404(changes.exclude(kind=ChangeKind.DELETE), pk=change_id)
     if found.is_sending:
         messages.warning(request, _("It is being submitted; wait until Meta has answered."))
         return redirect("templates")
@@ -114,6 +114,8 @@ def _edit(
     faults = draft.faults()
     if order == "save":
         faults = [fault for fault in faults if fault.place in ("name", "language")]
+    if not faults and not order and _is_on_its_way(draft):
+        return redirect("templates")  # the second click of a double click
     if not template and _is_taken(draft, change):
         faults.append(Fault("name", _MARKED_NAME))
     if faults or refused:
@@ -147,6 +149,12 @@ def _keep(
         return redirect("templates")
     messages.success(request, _("Saved as a draft. Meta knows nothing of it yet."))
     return redirect("template-change", row.pk)
+
+
+def _is_on_its_way(draft: Draft) -> bool:
+    """Whether this very draft is being submitted already."""
+    fields = {name: value for name, value in template_writing.as_fields(draft).items() if name != "file"}
+    return TemplateChange.objects.filter(**fields, state=ChangeState.SENDING).exists()
 
 
 def _is_taken(draft: Draft, change: TemplateChange | None) -> bool:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import storages
+from django.db import connection
 from django.db.models.functions import Now
 
+from tenants.models import Alert
 from tests.whatsapp.providers.meta import meta
-from whatsapp import submitting
+from whatsapp import submitting, template_alerts
 from whatsapp.cataloguing import sync_templates_of
 from whatsapp.models import Number, Template, TemplateChange
 from whatsapp.simulator.process import Simulator, wait_until
@@ -150,8 +152,14 @@ def test_one_language_or_all_of_them_are_deleted(simulator, ours):
     assert [there["language"] for there in theirs_now(simulator)] == ["pt_BR"]
     assert ours_now(ours, language="es").status == "DELETED"
 
+    with ours.transaction(), connection.cursor() as cursor:
+        Template.objects.filter(language="pt_BR").update(status="PAUSED")
+        template_alerts.tell(cursor, [ours_now(ours, language="pt_BR").pk])
+        assert Alert.objects.filter(kind=template_alerts.STOPPED, resolved_at=None).count() == 1
     asked(ours, "delete", language="", template=ours_now(ours, language="pt_BR"))
     work()
+    with ours.transaction():
+        assert not Alert.objects.filter(kind=template_alerts.STOPPED, resolved_at=None).exists()
     assert theirs_now(simulator) == []
     assert ours_now(ours, language="pt_BR").status == "DELETED"
 

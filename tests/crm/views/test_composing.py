@@ -395,3 +395,14 @@ def test_nobody_writes_where_they_cannot_see(ana, ours, theirs, now):
     assert send(ana, in_support, "Hola").status_code == 404
     assert send(ana, foreign, "Hola").status_code == 404
     assert sent(ours, in_support) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [(132000, "another number of variables"), (132015, "Meta paused this template"), (132018, "A value is empty")],
+)
+def test_what_meta_refused_of_a_template_says_what_to_mend(ana, ours, rosa, code, sentence):
+    with ours.transaction():
+        outbound(rosa, status="failed", error_reason="template_params", error_code=code, type="template")
+
+    assert sentence in ana.get(f"/inbox/{rosa.pk}/").content.decode()

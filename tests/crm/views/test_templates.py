@@ -192,7 +192,13 @@ def test_a_name_that_is_taken_is_refused(supervisor, ours):
     answer = supervisor.post("/templates/new/", form())
     assert answer.status_code == 422 and "There is a template of this name in this language." in answer.content.decode()
     assert supervisor.post("/templates/new/", form(language="es_MX")).status_code == 302
-    assert supervisor.post("/templates/new/", form(language="es_MX")).status_code == 422
+    assert supervisor.post("/templates/new/", form(language="es_MX", footer="Otra")).status_code == 422
+
+
+def test_a_double_click_submits_once_and_shows_no_error(supervisor, ours):
+    answers = [supervisor.post("/templates/new/", form()) for _click in range(2)]
+    assert [answer.headers["Location"] for answer in answers] == ["/templates/", "/templates/"]
+    assert len(changes(ours)) == 1
 
 
 def test_an_edit_keeps_name_language_and_the_category_of_an_approved_one(supervisor, ours):
