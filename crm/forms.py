@@ -134,7 +134,7 @@ class TemplateMessageForm(forms.Form):
     def __init__(self, *args: Any, conversation: Conversation, chosen: Template | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["template"].queryset = templates_for(conversation)  # type: ignore[attr-defined]
-        self.slots = template_filling.slots(chosen.components) or [] if chosen else []
+        self.slots = (chosen.slots or []) if chosen else []
         for slot in self.slots:
             self.fields[slot.key] = FILE_FIELDS[slot.kind]() if slot.kind in FILE_FIELDS else Parameter()
 

@@ -22,6 +22,8 @@ from whatsapp.template_content import (
 
 EMPTY, BREAK, SPACES = "parameter_empty", "parameter_break", "parameter_spaces"
 
+_HEADERS = frozenset({"NONE", TEXT, *MEDIA_HEADERS})
+_PARTS = frozenset({"", "HEADER", "BODY", "FOOTER", "BUTTONS"})  # what is no part at all asks for nothing
 _CODE_ADDRESS = "otp_type=COPY_CODE"  # how Meta gives back the button of a template for codes
 
 
@@ -39,11 +41,22 @@ class Slot:
     index: int = 0
 
 
+def can_be_given(components: list[Any]) -> bool:
+    """Whether a person can give here all that it asks for; not for a carousel, a place … Asked for long lists: quick."""
+    for part in components:
+        kind = str(part.get("type", "")).upper() if isinstance(part, dict) else ""
+        if kind == "HEADER" and str(part.get("format") or TEXT).upper() not in _HEADERS:
+            return False
+        if kind not in _PARTS:
+            return False
+    return True
+
+
 def slots(components: list[Any]) -> list[Slot] | None:
-    """What has to be given, in the order of reading; None when it cannot be given here (a carousel, a place …)."""
-    wording = of_components(components)
-    if wording.others or wording.header not in ("NONE", TEXT, *MEDIA_HEADERS):
+    """What has to be given, in the order of reading; None when it cannot be given here."""
+    if not can_be_given(components):
         return None
+    wording = of_components(components)
     found: list[Slot] = []
     if wording.header in MEDIA_HEADERS:
         found.append(Slot("head_file", "header", wording.header.lower(), ""))
@@ -101,12 +114,11 @@ def _number(name: str) -> int:
     return int(name) if name.isdigit() else 0
 
 
-def is_complete(stored: list[Any], given: Sequence[Mapping[str, Any]], *, has_file: bool = False) -> bool:
-    """Whether components that somebody else put together give all that the stored template asks for, and nothing bad.
+def is_complete(wanted: Sequence[Slot] | None, given: Sequence[Mapping[str, Any]], *, has_file: bool = False) -> bool:
+    """Whether components that somebody else put together fill the `slots` of the template, and with nothing bad.
 
-    A template with parts that we do not know is Meta's to judge.
+    A template with parts that we do not know (None) is Meta's to judge.
     """
-    wanted = slots(stored)
     if wanted is None:
         return True
     texts: dict[str, list[Mapping[str, Any]]] = {}

@@ -215,7 +215,7 @@ def _checked_template(conversation: Conversation, content: Template, lookups: Lo
         raise CannotSend(Reason.TEMPLATE_STATE, why_not(stored))
     if stored.category == "MARKETING" and conversation.contact.marketing_stopped:
         raise CannotSend(Reason.OPTED_OUT)
-    if not template_filling.is_complete(stored.components, content.components, has_file=content.has_file):
+    if not template_filling.is_complete(stored.slots, content.components, has_file=content.has_file):
         raise CannotSend(INCOMPLETE_TEMPLATE)
     given = template_filling.body_of(content.components)
     preview = stored.filled(template_filling.named(stored.variables, given))

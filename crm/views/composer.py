@@ -115,13 +115,12 @@ def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) ->
 
 def can_fill(template: Template) -> bool:
     """Whether the chooser can fill it: approved, with nothing in it that can only be given elsewhere."""
-    return template.is_approved and template_filling.slots(template.components) is not None
+    return template.is_approved and template_filling.can_be_given(template.components)
 
 
 def can_send(template: Template) -> bool:
     """Whether it goes out by itself: approved, and variables only in the body (no file, no link to complete)."""
-    needed = template_filling.slots(template.components)
-    if not template.is_approved or needed is None or any(slot.place != "body" for slot in needed):
+    if not template.is_approved or template.slots is None or any(slot.place != "body" for slot in template.slots):
         return False
     return all(part["type"] == "body" for part in template_filling.filled(template.components, {}))
 

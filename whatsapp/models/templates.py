@@ -2,10 +2,12 @@ import re
 from typing import Any
 
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from tenants.base import TenantModel
 from tenants.rls import Fence
+from whatsapp.template_filling import Slot, slots
 
 
 class TemplateStatus(models.TextChoices):
@@ -81,6 +83,11 @@ class Template(TenantModel):
     @property
     def is_approved(self) -> bool:
         return self.status == TemplateStatus.APPROVED
+
+    @cached_property
+    def slots(self) -> list[Slot] | None:
+        """What a message has to give it; read once, as many messages may be sent with one template."""
+        return slots(self.components)
 
     @property
     def body(self) -> str:
