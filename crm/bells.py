@@ -18,6 +18,7 @@ from tenants import counters
 from tenants.context import system_transaction, tenant_transaction
 from whatsapp import tasks as whatsapp_tasks
 from whatsapp.retention import keep_webhooks
+from whatsapp.tasks import submit_templates, sync_templates
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,16 @@ def ring_flow_key(tenant_id: UUID, number_id: UUID) -> None:
 def ring_flows(tenant_id: UUID) -> None:
     """Say, once the present transaction commits, that the company's Flows are to be fetched."""
     transaction.on_commit(lambda: _ring(whatsapp_tasks.sync_flows, str(tenant_id)))
+
+
+def ring_templates(tenant_id: UUID) -> None:
+    """Say, once the present transaction commits, that the company has templates we know nothing of."""
+    transaction.on_commit(lambda: _ring(sync_templates, str(tenant_id)))
+
+
+def ring_submission() -> None:
+    """Say, once the present transaction commits, that a template is to be submitted."""
+    transaction.on_commit(lambda: _ring(submit_templates))
 
 
 class Ringer:

@@ -5,16 +5,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crm.models import Contact
 
+# The words that stand for what every contact may have, in our languages.
+_NAME = ("name", "nombre", "nome", "full_name", "nombre_completo")
+_FIRST_NAME = ("first_name", "primer_nombre", "primeiro_nome")
+_PHONE = ("phone", "telefono", "teléfono", "telefone")
+
 
 def blanks_for(contact: "Contact") -> dict[str, Any]:
-    """The contact's name, first name, phone and own attributes."""
+    """The contact's own attributes, and their name, first name and phone (digits), by small letters."""
     name = contact.name or contact.profile_name
     return {
-        **contact.attributes,
-        "name": name,
-        "nombre": name,
-        "first_name": name.split(" ")[0],
-        "phone": contact.phone,
+        **{str(key).strip().casefold(): value for key, value in contact.attributes.items()},
+        **dict.fromkeys(_NAME, name),
+        **dict.fromkeys(_FIRST_NAME, name.split(" ")[0]),
+        **dict.fromkeys(_PHONE, contact.phone),
     }
 
 
@@ -29,6 +33,6 @@ def filled(text: str, blanks: dict[str, Any]) -> str:
             parts.append(before + "{")
             rest = after
             continue
-        parts.append(before + str(blanks.get(name.strip(), "")))
+        parts.append(before + str(blanks.get(name.strip().casefold(), "")))
         rest = tail
     return "".join(parts) + rest

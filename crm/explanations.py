@@ -89,6 +89,27 @@ _SENTENCES: dict[str, Any] = {
 }
 
 
-def sentence(reason: str) -> Any:
+# Where a provider's number says more than the reason it belongs to (Cloud API, "Error codes").
+_BY_CODE: dict[int, Any] = {
+    132000: _("The template has another number of variables than were given. Choose it again: it has changed at Meta."),
+    132001: _("Meta knows no such template in this language, or has not approved it yet. Choose another one."),
+    132005: _("With these values the template's text is too long. Shorten them."),
+    132007: _("Meta does not take the characters of one of the values. Write it plainly."),
+    132008: _("One of the values is not what the template takes. Check them and send again."),
+    132012: _("One of the values is of another kind than the template takes, such as a text in place of a photo."),
+    132015: _("Meta paused this template because people blocked or reported it. Choose another one."),
+    132016: _("Meta disabled this template for good. Choose another one."),
+    132018: _("A value is empty, or has a line break, a tab or more than four spaces in a row. Write it anew."),
+    132068: _("The template's Flow is blocked at Meta. An administrator has to look at it."),
+    132069: _("The template's Flow may be sent less often for the moment. Try again in an hour."),
+    131064: _(
+        "Meta limits this account because templates were in the wrong category. An administrator has to look at them."
+    ),
+}
+
+
+def sentence(reason: str, code: int | None = None) -> Any:
     """What happened and what to do now; a neutral sentence for a reason we have no words for."""
+    if code in _BY_CODE:
+        return _BY_CODE[code]
     return _SENTENCES.get(reason) or _("WhatsApp refused the message. Tell your administrator if it happens again.")

@@ -14,10 +14,11 @@ from crm.explanations import sentence
 from crm.flows.sending import sendable
 from crm.models import Conversation, Message, QuickReply
 from crm.outbound import CannotSend, check_shape
+from crm.template_words import parameter_sentence
 from tenants.models import Membership, Queue
-from whatsapp import cards, interactive, phones, places
+from whatsapp import cards, interactive, phones, places, template_filling
 from whatsapp.interactive import FLOW, MOST_FLOW_LABEL, offering
-from whatsapp.models import Flow, Template, TemplateStatus
+from whatsapp.models import Flow, Template
 from whatsapp.outgoing import Contacts, Interactive, Location, Outgoing, Text
 from whatsapp.outgoing import Template as TemplateContent
 
@@ -222,8 +223,22 @@ class FilesForm(forms.Form):
         return (quoted.provider_message_id or "") if quoted else ""
 
 
+class Parameter(forms.CharField):
+    """What stands in one place of a template; what Meta would refuse is said at its field."""
+
+    default_error_messages = {"required": parameter_sentence(template_filling.EMPTY)}
+
+    def __init__(self) -> None:
+        super().__init__(max_length=1024)
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if found := template_filling.fault(value):
+            raise forms.ValidationError(parameter_sentence(found))
+
+
 class TemplateMessageForm(forms.Form):
-    """An approved template with its variables; each has a field `var_<name>`."""
+    """A template with what it needs, each in a field named as its slot: `var_<name>`, `head_file`, `button_<n>` …"""
 
     client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
     template = forms.ModelChoiceField(
@@ -236,33 +251,49 @@ class TemplateMessageForm(forms.Form):
 
     def __init__(self, *args: Any, conversation: Conversation, chosen: Template | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["template"].queryset = templates_for(conversation).filter(status=TemplateStatus.APPROVED)  # type: ignore[attr-defined]
-        for name in chosen.variables if chosen else ():
-            self.fields[f"var_{name}"] = forms.CharField(
-                max_length=1024, error_messages={"required": _("Fill in every variable.")}
-            )
+        self.fields["template"].queryset = templates_for(conversation)  # type: ignore[attr-defined]
+        self.slots = (chosen.slots or []) if chosen else []
+        for slot in self.slots:
+            self.fields[slot.key] = FILE_FIELDS[slot.kind]() if slot.kind in FILE_FIELDS else Parameter()
 
     @property
     def values(self) -> dict[str, str]:
-        """What stands in the variables now, right or wrong: for the preview and for writing the fields again."""
-        return {name[4:]: self[name].value() or "" for name in self.fields if name.startswith("var_")}
+        """What stands in the template's places now, right or wrong, by the keys of its slots: for the preview."""
+        return {slot.key: self[slot.key].value() or "" for slot in self.slots if slot.kind not in FILE_FIELDS}
 
-    def content(self) -> dict[str, Any]:
-        """The arguments of `outbound.compose` that come from the person."""
+    @property
+    def rows(self) -> list[tuple[template_filling.Slot, forms.BoundField]]:
+        """Each slot with its field, in the order of reading."""
+        return [(slot, self[slot.key]) for slot in self.slots]
+
+    @property
+    def upload(self) -> Any:
+        """The file of the header, if one was chosen."""
+        return self.cleaned_data.get("head_file")
+
+    def content(self, *, filename: str = "") -> dict[str, Any]:
+        """The arguments of `outbound.compose` that come from the person. `filename`: that of the header's file."""
         template: Template = self.cleaned_data["template"]
-        values = {name: " ".join(self.cleaned_data[f"var_{name}"].split()) for name in template.variables}
-        parameters = [
-            {"type": "text", "text": text} | ({} if name.isdigit() else {"parameter_name": name})
-            for name, text in values.items()
-        ]
+        texts = {slot.key: self.cleaned_data[slot.key] for slot in self.slots if slot.kind not in FILE_FIELDS}
+        kinds = [slot.kind for slot in self.slots if slot.kind in FILE_FIELDS]
         content = TemplateContent(
             name=template.name,
             language=template.language,
             category=template.category,
-            components=[{"type": "body", "parameters": parameters}] if parameters else [],
-            preview=template.filled(values),
+            components=template_filling.filled(template.components, texts),
+            preview=template.filled({name: texts.get(f"var_{name}", "") for name in template.variables}),
+            media_kind=kinds[0] if kinds else "",
+            filename=filename,
         )
         return {"content": content, "client_id": self.cleaned_data["client_id"]}
+
+
+def _file_field() -> forms.FileField:
+    messages = {"required": _("Choose a file."), "empty": _("This file is empty.")}
+    return forms.FileField(error_messages=messages)
+
+
+FILE_FIELDS = dict.fromkeys(("image", "video", "document"), _file_field)
 
 
 class AssignmentForm(forms.Form):

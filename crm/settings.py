@@ -203,6 +203,7 @@ CELERY_BEAT_SCHEDULE = {
     "sync-templates": {"task": "whatsapp.tasks.sync_templates", "schedule": 900.0, "options": {"expires": 600}},
     "sweep-flows": {"task": "whatsapp.tasks.sweep_flows", "schedule": 10.0, "options": {"expires": 10}},
     "sync-flows": {"task": "whatsapp.tasks.sync_flows", "schedule": 3600.0, "options": {"expires": 600}},
+    "submit-templates": {"task": "whatsapp.tasks.submit_templates", "schedule": 15.0, "options": {"expires": 15}},
     "forget": {"task": "crm.bells.forget", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 

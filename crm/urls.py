@@ -23,6 +23,7 @@ urlpatterns = [
     path("api/docs/", Documentation.as_view(), name="docs"),
     path("", include("crm.urls_inbox")),
     path("", include("crm.urls_flows")),
+    path("templates/", include("crm.urls_templates")),
     path("", include("sequences.urls")),
 ]
 if settings.LOCAL:

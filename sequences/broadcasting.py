@@ -315,7 +315,7 @@ def _composed(broadcast: Broadcast, recipients: list[Recipient], now: datetime) 
         found = sent[drafts[one.pk].client_id]
         if not isinstance(found, CannotSend):
             results.append((Fate.SENT.value, "", found))
-        elif found.reason in (UNKNOWN_TEMPLATE, INACTIVE, PAUSED):
+        elif found.reason in (UNKNOWN_TEMPLATE, Reason.TEMPLATE_STATE, INACTIVE, PAUSED):
             results.append((Fate.WAITING.value, "", None))
         else:
             results.append((Fate.SKIPPED.value, found.reason[:40], None))

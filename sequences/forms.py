@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crm.media import RefusedFile
+from crm.template_words import why_not
 from sequences import audience, files
 from sequences.audience import NotAList
 from sequences.definition import Definition, Step
@@ -223,6 +224,7 @@ def shown_steps(definition: dict[str, Any], faults: list[tuple[int, str]]) -> li
                 "template": template,
                 "chosen": f"{template['name']}|{template['language']}" if template.get("name") else "",
                 "stored": stored,
+                "why_not": why_not(stored) if stored else "",
                 "variables": [(name, given.get(name, "{first_name}")) for name in names],
                 "closed": step.get("closed", "person"),
                 "priority": step.get("priority", 1),

@@ -43,9 +43,9 @@ def words_of(chosen: Variant, blanks: dict[str, Any]) -> str:
 
 
 def template_content(name: str, language: str, values: dict[str, str]) -> Template:
+    in_order = sorted(values, key=int) if all(key.isdigit() for key in values) else values  # Meta counts from {{1}}
     parameters = [
-        {"type": "text", "text": text} | ({} if key.isdigit() else {"parameter_name": key})
-        for key, text in values.items()
+        {"type": "text", "text": values[key]} | ({} if key.isdigit() else {"parameter_name": key}) for key in in_order
     ]
     components: list[dict[str, Any]] = [{"type": "body", "parameters": parameters}] if parameters else []
     return Template(name=name, language=language, components=components)

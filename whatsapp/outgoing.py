@@ -27,6 +27,11 @@ class Outgoing:
         """What lists and searches show of it."""
         return ""
 
+    @property
+    def has_file(self) -> bool:
+        """Whether a file has to be handed over before it can go."""
+        return False
+
     def as_payload(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
@@ -45,7 +50,11 @@ class Text(Outgoing):
 
 @dataclass(frozen=True, slots=True)
 class Template(Outgoing):
-    """An approved template by name and language. `components` are Meta's; `preview` is the filled body, for people."""
+    """An approved template by name and language. `components` are Meta's; `preview` is the filled body, for people.
+
+    `media_kind` (`image`, `video`, `document`) says that its header shows a file of ours; `media_id` is filled in once that
+    has been handed over, as with Media.
+    """
 
     type: ClassVar[str] = "template"
     name: str
@@ -53,10 +62,17 @@ class Template(Outgoing):
     category: str = ""
     components: list[dict[str, Any]] = field(default_factory=list)
     preview: str = ""
+    media_kind: str = ""
+    media_id: str = ""
+    filename: str = ""
 
     @property
     def text_shown(self) -> str:
         return self.preview or self.name
+
+    @property
+    def has_file(self) -> bool:
+        return bool(self.media_kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,10 @@ class Media(Outgoing):
     @property
     def text_shown(self) -> str:
         return self.caption
+
+    @property
+    def has_file(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from tenants import clock
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Severity, Tenant
-from whatsapp import cataloguing, checking, connecting, replaying, watching
+from whatsapp import cataloguing, checking, connecting, replaying, submitting, watching
 from whatsapp.connections_file import UnusableFile
 from whatsapp.flows import keys, registry
 from whatsapp.models import Number
@@ -96,6 +96,12 @@ def sync_flows(tenant_id: str | None = None) -> None:
         return
     for failure in registry.sync(tenant_id=UUID(tenant_id), now=clock.now()):
         logger.warning("Flows could not be fetched", extra={"tenant_id": tenant_id, "reason": str(failure)})
+
+
+@shared_task(ignore_result=True)
+def submit_templates() -> None:
+    """Hand over to Meta what people wrote."""
+    submitting.work(now=clock.now())
 
 
 @shared_task(ignore_result=True)

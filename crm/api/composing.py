@@ -21,6 +21,7 @@ from crm.models import Conversation, Message
 from whatsapp import cards, interactive, phones, places
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.outgoing import KINDS, MEDIA, Contacts, Interactive, Location, Outgoing, Reaction, Template, Text
+from whatsapp.template_content import normalised_language
 
 _TEXT_SCHEMA = {
     "oneOf": [
@@ -100,6 +101,9 @@ class TemplateInput(serializers.Serializer):
     language = serializers.CharField(max_length=10, help_text="As Meta spells it: `es`, `es_PE`, `pt_BR` …")
     components = serializers.ListField(child=ComponentInput(), max_length=20, required=False, help_text="Meta's own.")
     variables = VariablesInput(required=False, help_text="Instead of components: what the body's variables become.")
+
+    def validate_language(self, language: str) -> str:
+        return normalised_language(language)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "components" in attrs and "variables" in attrs:
@@ -312,6 +316,8 @@ def _components(conversation: Conversation, given: dict[str, Any]) -> list[dict[
         pairs = list(zip_longest(stored.variables, values, fillvalue=""))
     else:
         pairs = [(name, values.get(name, "")) for name in stored.variables]
+    if all(name.isdigit() for name, _value in pairs):
+        pairs.sort(key=lambda pair: int(pair[0]))  # Meta counts from {{1}}, wherever that stands
     return [{"type": "body", "parameters": [_parameter(name, value) for name, value in pairs]}]
 
 

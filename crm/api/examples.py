@@ -104,6 +104,14 @@ TEMPLATE = _answer(
         "footer": "",
         "variables": ["1", "2"],
         "components": [{"type": "BODY", "text": "Hola {{1}}, tu pedido {{2}} está listo."}],
+        "quality": "GREEN",
+        "reason": "",
+        "why_not": "",
+        "previous_category": "",
+        "coming_category": "",
+        "category_changes_at": None,
+        "last_used_at": "2026-11-24T17:00:00Z",
+        "synced_at": "2026-11-24T16:45:00Z",
     },
 )
 STATS = _answer(

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from crm.api.fields import JSONObject, Moment, Phone
 from crm.models import Attachment, Contact, Conversation, Identity, Message
+from crm.template_words import why_not
 from tenants.models import Membership, Queue
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Number, Template
@@ -90,6 +91,7 @@ class TemplateSerializer(Shape):
     footer = serializers.CharField(read_only=True)
     variables = serializers.ListField(child=serializers.CharField(), read_only=True)
     components = serializers.ListField(child=JSONObject(), read_only=True, help_text="Meta's, verbatim.")
+    why_not = serializers.SerializerMethodField(help_text="Why it cannot be sent, in a sentence; empty when it can.")
 
     class Meta:
         model = Template
@@ -104,8 +106,24 @@ class TemplateSerializer(Shape):
             "footer",
             "variables",
             "components",
+            "quality",
+            "reason",
+            "why_not",
+            "previous_category",
+            "coming_category",
+            "category_changes_at",
+            "last_used_at",
+            "synced_at",
         ]
-        extra_kwargs = {"status": {"help_text": "Meta's word; only APPROVED can be sent."}}
+        extra_kwargs = {
+            "status": {"help_text": "Meta's word; only APPROVED can be sent."},
+            "quality": {"help_text": "GREEN, YELLOW, RED or UNKNOWN; empty when Meta has not said."},
+            "reason": {"help_text": "Why Meta rejected or paused it, in its word."},
+            "coming_category": {"help_text": "What Meta has announced to make of it at `category_changes_at`."},
+        }
+
+    def get_why_not(self, template: Template) -> str:
+        return why_not(template)
 
 
 class IdentitySerializer(Shape):

@@ -111,6 +111,8 @@ def _mirror_templates(tenant: Tenant, account_id: str, now: datetime) -> None:
                 category=template["category"],
                 status=template["status"],
                 components=template["components"],
+                quality=template["quality_score"]["score"],
+                reason=template["rejected_reason"].replace("NONE", ""),
                 synced_at=now,
             )
             for template in CATALOGUE

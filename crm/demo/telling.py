@@ -20,6 +20,7 @@ from crm.models import Contact, Conversation, Message
 from tenants.context import system_transaction, tenant_transaction
 from whatsapp.events import Person
 from whatsapp.models import ProviderName, WebhookEvent
+from whatsapp.models import Template as StoredTemplate
 from whatsapp.outgoing import Template
 
 _STATUSES_A_WEBHOOK = 40
@@ -45,6 +46,7 @@ def tell(house: House, *, now: datetime) -> int:
     _report(tellings, now=now)
     with tenant_transaction(house.tenant.pk):
         _dress(homes, tellings)
+        _date_templates(tellings)
         return Message.objects.count()
 
 
@@ -166,6 +168,19 @@ def _dress(homes: Homes, tellings: list[Telling]) -> None:
         cursor.execute(
             "UPDATE crm_message SET created_at = sent_at WHERE conversation_id = ANY(%s)", [[c.pk for c in held]]
         )
+
+
+def _date_templates(tellings: list[Telling]) -> None:
+    """When each template was last sent with."""
+    used: dict[str, datetime] = {}
+    for step in (step for telling in tellings for step in telling.steps if was_accepted(step)):
+        content = content_of(step)
+        if isinstance(content, Template):
+            used[content.name] = max(step.at, used.get(content.name, step.at))
+    templates = list(StoredTemplate.objects.filter(name__in=used))
+    for template in templates:
+        template.last_used_at = used[template.name]
+    StoredTemplate.objects.bulk_update(templates, ["last_used_at"])
 
 
 _TALKS = "unnest(%s::uuid[], %s::timestamptz[]) AS talk (id, began_at)"

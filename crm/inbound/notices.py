@@ -2,31 +2,16 @@
 
 from typing import Any
 
+from crm import bells
+from whatsapp import template_notices
 from whatsapp.events import Notice
 from whatsapp.flows import watching
-
-# Meta writes the language `en-US` here and `en_US` for sending. Words of its event that are statuses as they stand:
-_STATUSES = frozenset({"APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED", "IN_APPEAL", "ARCHIVED", "DELETED"})
-_AS_STATUS = {"REINSTATED": "APPROVED", "UNARCHIVED": "APPROVED", "FLAGGED": "", "LOCKED": "DISABLED"}
-_TEMPLATE = """
-UPDATE whatsapp_template SET status = %s
-WHERE waba_id = %s AND name = %s AND language = %s AND status <> %s
-"""
 
 
 def merge_notices(cursor: Any, notices: list[Notice]) -> None:
     """Apply account notices. The rest stay with their stored webhook; the hourly synchronisation repairs what was missed."""
+    for tenant_id in template_notices.merge(cursor, notices):
+        bells.ring_templates(tenant_id)
     for notice in notices:
-        if notice.field == "message_template_status_update":
-            _merge_template(cursor, notice)
-        elif notice.field == "flows":
+        if notice.field == "flows":
             watching.merge_notice(notice)
-
-
-def _merge_template(cursor: Any, notice: Notice) -> None:
-    event = str(notice.value.get("event", "")).upper()
-    status = event if event in _STATUSES else _AS_STATUS.get(event, "")
-    name = str(notice.value.get("message_template_name", ""))
-    language = str(notice.value.get("message_template_language", "")).replace("-", "_")
-    if status and name:
-        cursor.execute(_TEMPLATE, [status, notice.account_id, name, language, status])

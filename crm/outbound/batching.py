@@ -18,7 +18,6 @@ from crm.outbound.composing import CannotSend, Lookups, checked
 from tenants.context import current_tenant_id
 from whatsapp.interactive import FLOW
 from whatsapp.models import Template as StoredTemplate
-from whatsapp.models import TemplateStatus
 from whatsapp.outgoing import Interactive, Outgoing, Template
 
 
@@ -148,8 +147,8 @@ class _Gathered(Lookups):
 
     def __init__(self, drafts: Sequence[Draft]) -> None:
         names = {draft.content.name for draft in drafts if isinstance(draft.content, Template)}
-        approved = StoredTemplate.objects.filter(name__in=names, status=TemplateStatus.APPROVED) if names else ()
-        self._templates = {(each.waba_id, each.name, each.language): each for each in approved}
+        stored = StoredTemplate.objects.filter(name__in=names) if names else ()
+        self._templates = {(each.waba_id, each.name, each.language): each for each in stored}
         without_phone = [draft.conversation.contact_id for draft in drafts if not draft.conversation.contact.phone]
         known: Any = Identity.objects.filter(contact__in=without_phone, kind=IdentityKind.BSUID)
         self._with_user_id = set(known.values_list("contact_id", flat=True)) if without_phone else set()

@@ -46,11 +46,12 @@ from crm.models import (
     Reaction,
     Source,
 )
+from crm.template_words import why_not
 from tenants.models import Membership
-from whatsapp import cards, interactive, places
+from whatsapp import cards, interactive, places, template_filling
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.errors import Reason
-from whatsapp.models import Flow, Number, TemplateStatus
+from whatsapp.models import Flow, Number
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.outgoing import Contacts, Interactive, Location, Media, Outgoing, Template, Text
 from whatsapp.outgoing import Reaction as ReactionContent
@@ -61,8 +62,6 @@ _MOVED = (
     "last_message", "last_message_at", "last_inbound_at", "waiting_since", "unread_count", "status", "snoozed_until",
     "assignee",
 )  # fmt: skip
-# Meta refuses these inside a template's parameter (error 132018 and its kin).
-_FORBIDDEN_IN_PARAMETER = re.compile(r"[\n\r\t]| {5,}")
 # What a number must be able to, what is said where it is not, and the rules of the content.
 _SHAPES: dict[str, tuple[str, str, Callable[[Any], str]]] = {
     Interactive.type: ("interactive", NO_OPTIONS, interactive.fault),
@@ -75,13 +74,13 @@ _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 class CannotSend(Exception):
     """The message may not go out; `explanation` says why and what to do, to the person who wrote it."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, said: str = "") -> None:
         super().__init__(reason)
-        self.reason = str(reason)
+        self.reason, self.said = str(reason), said
 
     @property
     def explanation(self) -> Any:
-        return sentence(self.reason)
+        return self.said or sentence(self.reason)
 
 
 def compose(
@@ -178,9 +177,8 @@ class Lookups:
     """What the rules ask the database for; a batch asks once for all of it."""
 
     def template(self, waba_id: str, name: str, language: str) -> StoredTemplate | None:
-        """The approved template of this name and language."""
-        approved = StoredTemplate.objects.filter(status=TemplateStatus.APPROVED)
-        return approved.filter(waba_id=waba_id, name=name, language=language).first()
+        """The template of this name and language, approved or not."""
+        return StoredTemplate.objects.filter(waba_id=waba_id, name=name, language=language).first()
 
     def flow(self, number: Number, id: Any) -> Flow | None:
         """The Flow that this number may send."""
@@ -238,19 +236,14 @@ def _checked_template(conversation: Conversation, content: Template, lookups: Lo
     stored = lookups.template(conversation.number.waba_id, content.name, content.language)
     if stored is None:
         raise CannotSend(UNKNOWN_TEMPLATE)
+    if not stored.is_approved:
+        raise CannotSend(Reason.TEMPLATE_STATE, why_not(stored))
     if stored.category == "MARKETING" and conversation.contact.marketing_stopped:
         raise CannotSend(Reason.OPTED_OUT)
-    given = [
-        str(parameter.get("text", ""))
-        for component in content.components
-        if str(component.get("type", "")).lower() == "body"
-        for parameter in component.get("parameters", [])
-    ]
-    if len(given) != len(stored.variables):
+    if not template_filling.is_complete(stored.slots, content.components, has_file=content.has_file):
         raise CannotSend(INCOMPLETE_TEMPLATE)
-    if any(not value.strip() or _FORBIDDEN_IN_PARAMETER.search(value) for value in given):
-        raise CannotSend(INCOMPLETE_TEMPLATE)
-    preview = stored.filled(dict(zip(stored.variables, given, strict=True)))
+    given = template_filling.body_of(content.components)
+    preview = stored.filled(template_filling.named(stored.variables, given))
     return replace(content, category=stored.category, preview=preview)
 
 

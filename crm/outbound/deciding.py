@@ -11,7 +11,7 @@ from crm.media.outgoing import NewFile
 from crm.models import Attachment, FileState, Message, MessageStatus, Source
 from crm.outbound.composing import CannotSend, check, compose
 from tenants.models import Membership
-from whatsapp.outgoing import Media, from_payload
+from whatsapp.outgoing import from_payload
 
 
 def retry(*, message: Message, actor: Membership | None, now: datetime) -> Message:
@@ -23,7 +23,7 @@ def retry(*, message: Message, actor: Membership | None, now: datetime) -> Messa
     if message.status != MessageStatus.FAILED:
         raise CannotSend(NOT_FAILED)
     content = from_payload(message.type, message.payload)
-    attachment = Attachment.objects.filter(message=message).first() if isinstance(content, Media) else None
+    attachment = Attachment.objects.filter(message=message).first() if content.has_file else None
     if message.provider_message_id:
         return compose(
             conversation=message.conversation,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from crm import live
+from crm import bells, live
 from crm.inbound import statuses
 from crm.models import MessageStatus
 from crm.outbound import pace
@@ -18,7 +18,9 @@ from tenants.crash_points import crash_point
 from tenants.models import Severity
 from whatsapp.errors import Handling, Reason, Scope, handling
 from whatsapp.models import Number
+from whatsapp.outgoing import Template
 from whatsapp.providers.base import Accepted
+from whatsapp.template_use import mark_used
 
 if TYPE_CHECKING:
     from crm.outbound.dispatching import Claimed
@@ -38,11 +40,18 @@ class Outcome:
     detail: str = ""
     wait: float | None = None
     handling: Handling = Handling()
+    template: tuple[str, str] | None = None  # (name, language) of the one that was sent
 
     @classmethod
     def accepted(cls, claimed: "Claimed", answer: Accepted) -> "Outcome":
+        is_template = claimed.type == Template.type
         return cls(
-            claimed.message_id, claimed.conversation_id, claimed.attempt, MessageStatus.ACCEPTED, answer.message_id
+            claimed.message_id,
+            claimed.conversation_id,
+            claimed.attempt,
+            MessageStatus.ACCEPTED,
+            answer.message_id,
+            template=(claimed.payload["name"], claimed.payload["language"]) if is_template else None,
         )
 
     @classmethod
@@ -115,6 +124,10 @@ def settle(*, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
     # On their own: they lock other rows, and what happened to the messages must be written down in any case.
     with tenant_transaction(tenant_id), connection.cursor() as cursor:
         _act_on_refusals(cursor, tenant_id, number, outcomes)
+        if any(outcome.handling.resyncs_templates for outcome in outcomes):
+            bells.ring_templates(tenant_id)  # Meta has it otherwise than we do
+        used = [outcome.template for outcome in outcomes if outcome.template]
+        mark_used(cursor, tenant_id=tenant_id, waba_id=number.waba_id, templates=used, at=clock.now())
     for outcome in outcomes:
         counters.count("sends_total", outcome=outcome.status.value)
 

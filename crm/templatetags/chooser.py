@@ -1,15 +1,13 @@
 """What the template chooser shows; `{% load chooser %}`."""
 
-import re
-
 from django import template
-from django.utils.html import escape, format_html
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from crm.views.composer import can_send
+from crm.views import composer
 from whatsapp.models import Template, TemplateStatus
+from whatsapp.template_content import Wording, of_components
+from whatsapp.template_filling import Slot
 
 register = template.Library()
 
@@ -20,6 +18,24 @@ _CATEGORIES = {
 }
 
 
+_FILES = {
+    "image": lambda: _("Photo of the header"),
+    "video": lambda: _("Video of the header"),
+    "document": lambda: _("Document of the header"),
+}
+_ACCEPTED = {"image": "image/jpeg,image/png", "video": "video/mp4,video/3gpp", "document": ""}
+
+
+@register.filter
+def slot_accepts(slot: Slot) -> str:
+    return _ACCEPTED[slot.kind]
+
+
+@register.filter
+def is_file(slot: Slot) -> bool:
+    return slot.kind in _FILES
+
+
 @register.filter
 def category_name(category: str) -> str:
     named = _CATEGORIES.get(category.lower())
@@ -28,7 +44,7 @@ def category_name(category: str) -> str:
 
 @register.filter
 def can_fill(template: Template) -> bool:
-    return can_send(template)
+    return composer.can_fill(template)
 
 
 @register.filter
@@ -44,35 +60,17 @@ def status_words(template: Template) -> str:
 
 
 @register.filter
-def variable_name(field: str) -> str:
-    """The variable of a form field `var_<name>`, empty for the other fields."""
-    return field.removeprefix("var_") if field.startswith("var_") else ""
+def wording(template: Template) -> Wording:
+    return of_components(template.components)
 
 
 @register.filter
-def filled_preview(template: Template, values: dict[str, str]) -> SafeString:
-    """The body with each variable marked; `composer.js` writes into the marks as the person types."""
-    marked = [escape(part) for part in re.split(r"\{\{\s*\w+\s*\}\}", template.body)]
-    names = re.findall(r"\{\{\s*(\w+)\s*\}\}", template.body)
-    marks = [
-        format_html(
-            '<mark data-shows="var_{}" data-empty="{{{{{}}}}}">{}</mark>',
-            name,
-            name,
-            values.get(name) or f"{{{{{name}}}}}",
-        )
-        for name in names
-    ]
-    # Every part went through escape or format_html above.
-    return mark_safe("".join(text + mark for text, mark in zip(marked, [*marks, ""], strict=True)))  # noqa: S308
-
-
-@register.filter
-def template_buttons(template: Template) -> list[str]:
-    return [
-        str(button.get("text", ""))
-        for part in template.components
-        if isinstance(part, dict) and str(part.get("type", "")).upper() == "BUTTONS"
-        for button in part.get("buttons", ())
-        if isinstance(button, dict) and button.get("text")
-    ]
+def slot_label(slot: Slot) -> str:
+    """What has to be given, as the label of its field."""
+    if slot.kind in _FILES:
+        return str(_FILES[slot.kind]())
+    if slot.kind == "url":
+        return _("End of the link “%(name)s”") % {"name": slot.name}
+    if slot.kind == "copy_code":
+        return _("Code to copy")
+    return f"{{{{{slot.name}}}}}"

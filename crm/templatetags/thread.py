@@ -118,7 +118,7 @@ def can_retry(message: Message) -> bool:
 @register.filter
 def failure(message: Message) -> str:
     """Why it did not go out, in plain words."""
-    return str(sentence(message.error_reason))
+    return str(sentence(message.error_reason, message.error_code))
 
 
 _WORDS = frozenset({"text", "button", "interactive", "template", "reaction"})
@@ -132,6 +132,8 @@ def content_kind(item: Bubble) -> str:
     kind = item.message.type
     if item.answers:
         return "answers"
+    if kind == "template" and item.attachment:
+        return "file"
     if kind in _WORDS and item.message.words:
         return "text"
     if kind in _FILES:
@@ -142,7 +144,8 @@ def content_kind(item: Bubble) -> str:
 @register.filter
 def file_kind(item: Bubble) -> str:
     is_voice = item.attachment.is_voice if item.attachment else False
-    return "voice" if item.message.type == "audio" and is_voice else item.message.type
+    kind = item.message.payload.get("media_kind") or item.message.type
+    return "voice" if kind == "audio" and is_voice else kind
 
 
 @register.filter
@@ -163,7 +166,7 @@ def file_look(item: Bubble) -> str:
         return "coming"
     if not attachment.stored_as:
         return "failed" if attachment.state == FileState.FAILED else "coming"
-    look = _LOOKS.get(item.message.type, "file")
+    look = _LOOKS.get(file_kind(item), "file")
     family, _slash, _rest = attachment.mime_type.partition("/")
     bare = attachment.mime_type.partition(";")[0].strip().lower()
     if look in ("image", "sticker"):

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, resolve_url
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -31,6 +32,18 @@ def member_required(view: Callable[..., HttpResponseBase]) -> Callable[..., Http
         return response
 
     return guarded
+
+
+def supervisor_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Supervisors and up; others get a 403."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.membership.sees_everything:
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return member_required(guarded)
 
 
 def conversation_or_404(request: MemberRequest, conversation_id: UUID) -> Conversation:

@@ -10,11 +10,15 @@ from typing import Any
 from uuid import UUID
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
+from crm import filling
 from crm.blanks import blanks_for, filled
 from crm.flows.sending import sendable
 from crm.forms import ASKED, CardForm, LocationForm, MessageForm, TemplateMessageForm, templates_for
 from crm.models import Conversation, Message, QuickReply
+from crm.template_words import why_not
+from whatsapp import template_filling
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Flow, Template
 
@@ -34,6 +38,7 @@ class Composer:
     quoted: Message | None = None
     templates: list[Template] = field(default_factory=list)
     chosen: Template | None = None
+    refusal: str = ""  # why the chosen template cannot be sent, and what to do
 
     @property
     def writes(self) -> str:
@@ -110,15 +115,34 @@ def for_text(
 def for_template(
     conversation: Conversation, form: TemplateMessageForm | None = None, *, chosen: str = "", now: datetime
 ) -> Composer:
-    """The choice of templates, those that can be sent from here first; `chosen` is a template's id."""
-    templates = sorted(templates_for(conversation)[:200], key=lambda each: not can_send(each))
-    template = next((each for each in templates if str(each.pk) == chosen and can_send(each)), None)
-    template = template or next((each for each in templates if can_send(each)), None)
+    """The choice of templates, those that can be sent from here first; `chosen` is a template's id.
+
+    One that cannot be sent may be chosen too: then it is said why not.
+    """
+    templates = sorted(templates_for(conversation)[:200], key=lambda each: not can_fill(each))
+    template = chosen_of(templates, chosen)
     if form is None:
-        initial = {"template": template.pk if template else "", "var_1": _first_name(conversation)}
+        initial: dict[str, Any] = {"template": template.pk if template else ""}
+        if template:
+            values = filling.prefilled(template, conversation.contact)
+            initial |= {f"var_{name}": value for name, value in values.items()}
         form = TemplateMessageForm(conversation=conversation, chosen=template, initial=initial)
     forced = kind_for(conversation, now=now) == TEMPLATE
-    return Composer(conversation, TEMPLATE, form, forced=forced, templates=templates, chosen=template)
+    refusal = refusal_of(template) if template else ""
+    return Composer(conversation, TEMPLATE, form, forced=forced, templates=templates, chosen=template, refusal=refusal)
+
+
+def chosen_of(templates: list[Template], id: str) -> Template | None:
+    """The template of this id, else the first that can be sent from here."""
+    named = next((each for each in templates if str(each.pk) == id), None)
+    return named or next((each for each in templates if can_fill(each)), None)
+
+
+def refusal_of(template: Template) -> str:
+    """Why it cannot be sent from here, in a sentence; empty when it can."""
+    if not template.is_approved:
+        return why_not(template)
+    return "" if can_fill(template) else gettext("It has parts that cannot be filled in here. Choose another one.")
 
 
 def for_location(conversation: Conversation, form: LocationForm | None = None) -> Composer:
@@ -148,24 +172,16 @@ def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) ->
     )
 
 
+def can_fill(template: Template) -> bool:
+    """Whether the chooser can fill it: approved, with nothing in it that can only be given elsewhere."""
+    return template.is_approved and template_filling.can_be_given(template.components)
+
+
 def can_send(template: Template) -> bool:
-    """Whether the chooser can fill it: approved, and variables only in the body (no file, no link to complete)."""
-    return template.is_approved and not any(_needs_more(part) for part in template.components)
-
-
-def _needs_more(part: Any) -> bool:
-    if not isinstance(part, dict):
+    """Whether it goes out by itself: approved, and variables only in the body (no file, no link to complete)."""
+    if not template.is_approved or template.slots is None or any(slot.place != "body" for slot in template.slots):
         return False
-    kind = str(part.get("type", "")).upper()
-    if kind == "HEADER":
-        return str(part.get("format", "TEXT")).upper() != "TEXT" or "{{" in str(part.get("text", ""))
-    if kind == "BUTTONS":
-        return any(
-            "{{" in str(button.get("url", "")) or str(button.get("type", "")).upper() in ("COPY_CODE", "FLOW", "OTP")
-            for button in part.get("buttons", ())
-            if isinstance(button, dict)
-        )
-    return kind not in ("BODY", "FOOTER")
+    return all(part["type"] == "body" for part in template_filling.filled(template.components, {}))
 
 
 def _message(conversation: Conversation, id: Any) -> Message | None:
@@ -185,8 +201,3 @@ def _key(id: Any) -> UUID | None:
 def _reply(id: str) -> QuickReply | None:
     key = _key(id)
     return QuickReply.objects.filter(pk=key).first() if key else None
-
-
-def _first_name(conversation: Conversation) -> str:
-    contact = conversation.contact
-    return (contact.name or contact.profile_name).split(" ")[0]

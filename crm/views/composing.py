@@ -5,10 +5,12 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from crm import outbound
+from crm import media, outbound
 from crm.forms import CardForm, LocationForm, MessageForm, TemplateMessageForm
+from crm.media import NewFile, RefusedFile
 from crm.models import Conversation, Message, Source
 from crm.views import composer, files, log
 from crm.views.access import conversation_or_404, member_required, wants_fragment
@@ -17,6 +19,7 @@ from crm.views.page import list_context, thread_context
 from crm.views.telling import changed, told
 from tenants import clock
 from tenants.requests import MemberRequest
+from whatsapp.capabilities import CAPABILITIES
 
 
 @member_required
@@ -35,11 +38,35 @@ def create(request: MemberRequest, conversation_id: UUID) -> HttpResponseBase:
 def create_from_template(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """Send a template, which also opens a closed conversation by our side."""
     conversation = conversation_or_404(request, conversation_id)
-    chosen = request.POST.get("template", "")
-    now = clock.now()
+    chosen, now = request.POST.get("template", ""), clock.now()
     template = composer.for_template(conversation, chosen=chosen, now=now).chosen
-    form = TemplateMessageForm(request.POST, conversation=conversation, chosen=template)
-    return _sent(request, conversation, form, composer.for_template(conversation, form, chosen=chosen, now=now))
+    form = TemplateMessageForm(request.POST, request.FILES, conversation=conversation, chosen=template)
+    shown = composer.for_template(conversation, form, chosen=chosen, now=now)
+    if not shown.refusal and form.is_valid() and form.upload:
+        return _sent_with_file(request, conversation, form, shown)
+    return _sent(request, conversation, form, shown)
+
+
+def _sent_with_file(
+    request: MemberRequest, conversation: Conversation, form: TemplateMessageForm, shown: Composer
+) -> HttpResponse:
+    """A template whose header shows a file: kept first, forgotten again when the message may not go."""
+    try:
+        content, kept = media.receive(
+            form.upload, tenant_id=conversation.tenant_id, capabilities=CAPABILITIES[conversation.number.provider]
+        )
+    except RefusedFile as refusal:
+        form.add_error("head_file", str(refusal))
+        return _refused(request, conversation, shown)
+    wanted = next(slot.kind for slot in form.slots if slot.key == "head_file")
+    if content.type == wanted:
+        response = _sent(request, conversation, form, shown, file=kept)
+    else:
+        form.add_error("head_file", _("This template shows another kind of file. Choose one of that kind."))
+        response = _refused(request, conversation, shown)
+    if response.status_code == 422:
+        media.storing.delete(kept.stored_as)
+    return response
 
 
 @member_required
@@ -94,8 +121,15 @@ def decide(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> H
     return told(request, message.conversation)
 
 
-def _sent(request: MemberRequest, conversation: Conversation, form: composer.Form, shown: Composer) -> HttpResponse:
-    if not form.is_valid():
+def _sent(
+    request: MemberRequest,
+    conversation: Conversation,
+    form: composer.Form,
+    shown: Composer,
+    *,
+    file: NewFile | None = None,
+) -> HttpResponse:
+    if shown.refusal or not form.is_valid():
         return _refused(request, conversation, shown)
     try:
         message = outbound.compose(
@@ -103,7 +137,8 @@ def _sent(request: MemberRequest, conversation: Conversation, form: composer.For
             author=request.membership,
             source=Source.AGENT,
             now=clock.now(),
-            **form.content(),
+            file=file,
+            **(form.content(filename=file.filename) if file else form.content()),  # type: ignore[call-arg]
         )
     except outbound.CannotSend as refusal:
         form.add_error(None, refusal.explanation)

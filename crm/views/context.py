@@ -57,6 +57,7 @@ class Rail:
                 self._place("admin:tenants_alert_changelist", _("Alerts"), "bell", count=self._open_alerts),
                 self._place("admin:index", _("Settings"), "sliders"),
             ]
+        places.insert(0, self._place("templates", _("Templates"), "template"))
         if self.membership and self.membership.role in (Role.OWNER, Role.ADMIN):
             places.append(self._place("flows", _("Flows"), "note"))
         if settings.SIMULATOR_URL:

@@ -225,3 +225,10 @@ def test_it_is_refused_outside_a_local_machine(db, settings):
 
     with system_transaction():
         assert not Tenant.objects.filter(slug="demo").exists()
+
+
+def test_templates_have_their_quality_and_those_that_were_sent_say_when(demo):
+    assert Template.objects.get(name="promo_liquidacion").quality == "RED"
+    assert Template.objects.get(name="bono_cumpleanos").reason == "INCORRECT_CATEGORY"
+    used = Template.objects.exclude(last_used_at=None)
+    assert used.exists() and not used.filter(last_used_at__gt=NOW).exists()

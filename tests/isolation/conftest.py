@@ -20,6 +20,7 @@ from tests.cast import Company
 from tests.crm.flows.conftest import published
 from tests.crm.views.talk import NOON, conversation, inbound
 from tests.sequences.conftest import build, step
+from whatsapp.models import TemplateChange
 
 CANARY = "CANARIO-5f1c"
 
@@ -60,6 +61,9 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
             template_language="es", template_category="utility", created_at=NOON,
         )  # fmt: skip
         Recipient.objects.create(tenant=theirs.tenant, broadcast=broadcast, position=0, address=f"{CANARY} address")
+        change = TemplateChange.objects.create(
+            tenant=theirs.tenant, kind="create", waba_id="3", name=f"{CANARY} change", language="es", category="UTILITY",
+        )  # fmt: skip
         issue = DeliveryIssue.objects.create(
             tenant=theirs.tenant, conversation=talk, number=theirs.number, level="probable", likelihood=0.96, misses=2,
             since=NOON, found_at=NOON, judged_at=NOON,
@@ -82,6 +86,7 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
         "phone_number_id": theirs.number.phone_number_id,
         "queue": theirs.support.pk,
         "template": rows["template"].pk,
+        "template_change": change.pk,
         "assignee": theirs.ana.pk,
         "tenant": theirs.tenant.pk,
     }

@@ -36,6 +36,7 @@ PAGES = [
     "/broadcasts/",
     "/issues/",
     "/dashboard/",
+    "/templates/",
 ]
 
 

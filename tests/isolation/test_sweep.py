@@ -35,6 +35,8 @@ PARAMETERS = {
     "flow_id": "flow",
     "number_id": "number",
     "phone_number_id": "phone_number_id",
+    "template_id": "template",
+    "change_id": "template_change",
     "tenant_id": "tenant",
 }
 # REST's routers call every id `pk`: the word before it says whose it is.

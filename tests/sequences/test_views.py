@@ -349,3 +349,16 @@ def test_a_step_with_choices_is_kept_and_shown_and_what_is_wrong_is_said(ours, s
     assert variant.options == ("Hoy", "Otro día") and variant.label
     page = supervisor.get(f"/sequences/{sequence.pk}/").content.decode()
     assert "Hoy\nOtro día</textarea>" in page and "<li>Otro día</li>" in page
+
+
+def test_a_step_says_why_its_template_cannot_be_sent_and_keeps_it(supervisor, ours):
+    with ours.transaction():
+        stopped = approve(ours, "carrito")
+        stopped.status, stopped.reason = "PAUSED", "FIRST_PAUSE"
+        stopped.save()
+        sequence = build(ours, step("uno", template="carrito"))
+
+    page = supervisor.get(f"/sequences/{sequence.pk}/").content.decode()
+
+    assert "Meta paused this template." in page
+    assert '<option value="carrito|es" selected>' in page

@@ -1,10 +1,13 @@
 from whatsapp.models.flows import Flow, FlowKey, FlowStatus, FlowToken, FlowWish, KeyState
 from whatsapp.models.numbers import Endpoint, Number, ProviderName, TokenState
 from whatsapp.models.rates import Rate, RateCategory
-from whatsapp.models.templates import Template, TemplateStatus
+from whatsapp.models.template_changes import ChangeKind, ChangeState, TemplateChange
+from whatsapp.models.templates import Template, TemplateQuality, TemplateStatus
 from whatsapp.models.webhooks import EventState, WebhookEvent
 
 __all__ = [
+    "ChangeKind",
+    "ChangeState",
     "Endpoint",
     "EventState",
     "Flow",
@@ -18,6 +21,8 @@ __all__ = [
     "Rate",
     "RateCategory",
     "Template",
+    "TemplateChange",
+    "TemplateQuality",
     "TemplateStatus",
     "TokenState",
     "WebhookEvent",

@@ -2,10 +2,12 @@ import re
 from typing import Any
 
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from tenants.base import TenantModel
 from tenants.rls import Fence
+from whatsapp.template_filling import Slot, slots
 
 
 class TemplateStatus(models.TextChoices):
@@ -14,12 +16,27 @@ class TemplateStatus(models.TextChoices):
     REJECTED = "REJECTED", _("rejected")
     PAUSED = "PAUSED", _("paused by Meta")
     DISABLED = "DISABLED", _("disabled by Meta")
+    IN_APPEAL = "IN_APPEAL", _("in appeal")
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED", _("over the limit of templates")
+    ARCHIVED = "ARCHIVED", _("archived by Meta")
+    PENDING_DELETION = "PENDING_DELETION", _("being deleted")
+    DELETED = "DELETED", _("deleted")
+
+
+class TemplateQuality(models.TextChoices):
+    """What people's reports and blocks say of it; Meta's words."""
+
+    GREEN = "GREEN", _("high")
+    YELLOW = "YELLOW", _("medium")
+    RED = "RED", _("low")
+    UNKNOWN = "UNKNOWN", _("not rated yet")
 
 
 class Template(TenantModel):
     """A message Meta has approved in one language: the only thing that may be sent when the window is closed.
 
-    Belongs to a business account (WABA), so all its numbers may use it. `components` are Meta's, verbatim.
+    Belongs to a business account (WABA), so all its numbers may use it. `components` are Meta's, verbatim. Each aspect
+    has the moment Meta last told us of it (`status_at`, …), so that what comes late or twice changes nothing.
     """
 
     waba_id = models.CharField(_("WhatsApp business account"), max_length=64)
@@ -30,6 +47,22 @@ class Template(TenantModel):
     # Meta's word; a status we do not know is kept and simply is not APPROVED.
     status = models.CharField(_("status"), max_length=20)
     components = models.JSONField(default=list)
+    quality = models.CharField(_("quality"), max_length=10, blank=True, default="")
+    # Why it is what it is, in Meta's words: INVALID_FORMAT, FIRST_PAUSE …; `advice` is what Meta recommends.
+    reason = models.CharField(_("reason"), max_length=60, blank=True, default="")
+    advice = models.CharField(_("advice"), max_length=500, blank=True, default="")
+    previous_category = models.CharField(_("previous category"), max_length=20, blank=True, default="")
+    # Meta announces a change of category a day ahead.
+    coming_category = models.CharField(_("coming category"), max_length=20, blank=True, default="")
+    category_changes_at = models.DateTimeField(_("category changes"), null=True, editable=False)
+    status_at = models.DateTimeField(null=True, editable=False)
+    quality_at = models.DateTimeField(null=True, editable=False)
+    category_at = models.DateTimeField(null=True, editable=False)
+    components_at = models.DateTimeField(null=True, editable=False)
+    # What stands in a variable before a person writes: {"1": "{first_name}"}.
+    prefilled = models.JSONField(_("filled in from the contact"), default=dict, blank=True)
+    # Written by whoever sends with it, at most once a minute.
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
     synced_at = models.DateTimeField(_("synchronised"), null=True, editable=False)
 
     class Meta:
@@ -39,8 +72,10 @@ class Template(TenantModel):
         ordering = ["name", "language"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "waba_id", "name", "language"], name="whatsapp_template_key"),
-            Fence(name="whatsapp_template_fence", referenced=False),
+            Fence(name="whatsapp_template_fence"),
         ]
+        # Webhooks name the account, not the tenant.
+        indexes = [models.Index(fields=["waba_id", "name", "language"], name="whatsapp_template_of_account")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.language})"
@@ -48,6 +83,11 @@ class Template(TenantModel):
     @property
     def is_approved(self) -> bool:
         return self.status == TemplateStatus.APPROVED
+
+    @cached_property
+    def slots(self) -> list[Slot] | None:
+        """What a message has to give it; read once, as many messages may be sent with one template."""
+        return slots(self.components)
 
     @property
     def body(self) -> str:

@@ -91,6 +91,7 @@ class RemoteTemplate:
     components: list[dict[str, Any]] = field(default_factory=list)
     quality: str = ""
     rejected_reason: str = ""
+    previous_category: str = ""
     parameter_format: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
 
@@ -124,6 +125,17 @@ class RemoteFlow:
     status: str
     categories: tuple[str, ...] = ()
     faults: tuple[FlowFault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateDraft:
+    """A template as we want the provider to have it; `components` are Meta's."""
+
+    name: str
+    language: str
+    category: str
+    components: list[dict[str, Any]]
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +173,10 @@ class ProviderError(Exception):
 
 
 class Refused(ProviderError):
-    """The provider answered no, and means it. `code` is None when its answer named none; `trace_id` is for its support."""
+    """The provider answered no, and means it. `code` is None when its answer named none; `trace_id` is for its support.
+
+    `subcode` narrows the code where templates are written; `said` is what the provider tells the person who wrote one.
+    """
 
     def __init__(
         self,
@@ -171,11 +186,15 @@ class Refused(ProviderError):
         detail: str = "",
         trace_id: str = "",
         retry_after: float | None = None,
+        subcode: int | None = None,
+        said: str = "",
     ) -> None:
         super().__init__(detail, retry_after=retry_after)
         self.reason = reason
         self.code = code
         self.trace_id = trace_id
+        self.subcode = subcode
+        self.said = said
 
     def __str__(self) -> str:
         return f"{self.reason} ({self.code})"
@@ -229,6 +248,22 @@ class Provider(Protocol):
 
     def fetch_templates(self, account: Account) -> Iterator[RemoteTemplate]:
         """All templates of the business account, page by page as they are consumed."""
+        ...
+
+    def create_template(self, account: Account, *, draft: TemplateDraft) -> RemoteTemplate:
+        """Submit a new template, or a new language of one; returns it as the provider has it now. Raises as `send` does."""
+        ...
+
+    def edit_template(self, account: Account, *, template_id: str, draft: TemplateDraft) -> None:
+        """Submit another text for a template; without a category it keeps its own. Raises as `send` does."""
+        ...
+
+    def delete_template(self, account: Account, *, name: str, template_id: str = "") -> None:
+        """Delete a template in all its languages, or with `template_id` in that one only. Raises as `send` does."""
+        ...
+
+    def upload_example(self, account: Account, *, file: IO[bytes], size: int, mime_type: str, filename: str) -> str:
+        """Hand over the example of a template's header; returns what `draft` names it by. A new try doubles nothing."""
         ...
 
     def fetch_numbers(self, account: Account) -> Iterator[RemoteNumber]:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import inbound, remembering, webhooks
+from . import inbound, remembering, reviewing, webhooks
 from .errors import GraphError
 from .faults import UnknownFault
 from .world import World
@@ -103,6 +103,22 @@ async def traffic(request: Request) -> Response:
             world.traffic["per_minute"] = max(0.1, float(body["per_minute"]))
         world.journal.touch()
     return JSONResponse(world.traffic)
+
+
+@explained
+async def templates(request: Request) -> Response:
+    """Let Meta say something of a template: `{name, language, event?, quality?, reason?, account_id?}`."""
+    world, body = _world(request), await body_of(request)
+    name, language = str(body.get("name") or ""), str(body.get("language") or "")
+    event, quality = str(body.get("event") or "").upper(), str(body.get("quality") or "").upper()
+    if event and event not in reviewing.STATUSES:
+        raise BadRequest(f"“{event}” is no event of a template; there are {', '.join(reviewing.STATUSES)}.")
+    account_id = str(body.get("account_id") or "300000000000001")
+    found = world.templates.find(account_id=account_id, name=name, language=language)
+    if found is None:
+        raise BadRequest(f"The account {account_id} has no template {name} in {language}.")
+    reviewing.decide(world, account_id, found, event=event, quality=quality, reason=str(body.get("reason") or ""))
+    return JSONResponse(found)
 
 
 async def handshake(request: Request) -> Response:
@@ -228,6 +244,7 @@ routes = [
     Route("/control/clock", clock, methods=["GET", "POST"]),
     Route("/control/ledger", ledger, methods=["GET", "DELETE"]),
     Route("/control/traffic", traffic, methods=["GET", "POST"]),
+    Route("/control/templates", templates, methods=["POST"]),
     Route("/control/state", state, methods=["GET"]),
     Route("/control/handshake", handshake, methods=["POST"]),
     Route("/control/reset", reset, methods=["POST"]),

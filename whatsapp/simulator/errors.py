@@ -83,8 +83,18 @@ _TRANSIENT = {1, 2, 131000, 131016, 131057}
 class GraphError(Exception):
     """The Graph API refuses a call, in Meta's words."""
 
-    def __init__(self, code: int, details: str = "", *, status: int | None = None, subcode: int | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        details: str = "",
+        *,
+        status: int | None = None,
+        subcode: int | None = None,
+        title_for_person: str = "",
+        message_for_person: str = "",
+    ) -> None:
         super().__init__(code, details)
+        self.for_person = (title_for_person, message_for_person)
         self.code = code
         self.details = details or DETAILS.get(code, "")
         self.status, self.title = KNOWN.get(code, (400, "An error occurred"))
@@ -102,6 +112,8 @@ class GraphError(Exception):
             error["error_data"] = {"messaging_product": "whatsapp", "details": self.details}
         if self.subcode is not None:
             error["error_subcode"] = self.subcode
+        if any(self.for_person):
+            error["error_user_title"], error["error_user_msg"] = self.for_person
         if self.code in _TRANSIENT:
             error["is_transient"] = True
         return {"error": error}

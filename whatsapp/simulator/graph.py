@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from . import flow_graph, management, sending
+from . import flow_graph, management, reviewing, sending
 from .errors import GraphError
 from .faults import between, digits
 from .media import Media, parts_of
@@ -122,7 +122,11 @@ async def post_node(request: Request) -> Response:
     found = world.templates.find_by_id(node)
     body = await form_or_json(request)
     if found:
-        found[1].update({key: body[key] for key in ("components", "category") if key in body}, status="PENDING")
+        account_id, template = found
+        world.numbers.authorize_account(account_id=account_id, token=token_of(request))
+        world.templates.edit(template, body)
+        reviewing.review(world, account_id, template)
+        world.journal.touch()
     elif number := world.numbers.get(node):
         world.numbers.authorize(number=number, token=token_of(request))
         number.about["webhook_configuration"] = body.get("webhook_configuration", {})

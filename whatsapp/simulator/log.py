@@ -19,6 +19,7 @@ _KINDS: dict[str, tuple[str, str, str]] = {
     "blocked": ("fail", "ban", "Bloqueo"),
     "echo": ("auto", "mobile", "Eco"),
     "notice": ("accent", "bell", "Aviso"),
+    "template": ("accent", "template", "Plantilla"),
     "clock": ("auto", "clock", "Reloj"),
     "scenario": ("auto", "play", "Escenario"),
 }

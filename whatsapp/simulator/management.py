@@ -1,6 +1,7 @@
 """The Graph API beside messages: templates, numbers, subscriptions, registration, profile, encryption key, tokens."""
 
 import re
+import secrets
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from . import reviewing
 from .errors import GraphError
 from .meta_http import NODE, chosen, form_or_json, graph, page_of, token_of, world_of
 
@@ -21,6 +23,8 @@ async def templates(request: Request) -> Response:
     query = request.query_params
     if request.method == "POST":
         added = world.templates.add(account_id=account_id, template=await form_or_json(request))
+        reviewing.review(world, account_id, added)
+        world.journal.touch()
         return JSONResponse({name: added[name] for name in ("id", "status", "category")})
     if request.method == "DELETE":
         if not world.templates.remove(
@@ -134,7 +138,42 @@ async def debug_token(request: Request) -> Response:
     return JSONResponse({"data": facts})
 
 
+@graph
+async def open_upload(request: Request) -> Response:
+    """The first step of the Resumable Upload API: a session for a file of this length and type."""
+    world = world_of(request)
+    if not token_of(request):
+        raise GraphError(190)
+    about = await form_or_json(request) or dict(request.query_params)
+    try:
+        length = int(about.get("file_length", 0))
+    except (TypeError, ValueError):
+        length = 0
+    if length < 1 or "/" not in str(about.get("file_type", "")):
+        raise GraphError(100, "The parameters file_length and file_type are required.")
+    key = secrets.token_urlsafe(16)
+    world.uploads[key] = length
+    return JSONResponse({"id": f"upload:{key}?sig={secrets.token_urlsafe(8)}"})
+
+
+@graph
+async def take_upload(request: Request) -> Response:
+    """The second step: the bytes, answered with the handle that a template's example names."""
+    world = world_of(request)
+    if not request.headers.get("authorization", "").startswith("OAuth "):
+        raise GraphError(190)
+    length = world.uploads.get(request.path_params["key"])
+    if length is None or "sig" not in request.query_params:
+        raise GraphError(100, "The upload session does not exist.", subcode=33)
+    content = await request.body()
+    if request.headers.get("file_offset") != "0" or len(content) != length:
+        raise GraphError(100, "The file has another length than its session.")
+    return JSONResponse({"h": f"4::{secrets.token_urlsafe(24)}"})
+
+
 routes = [
+    Route("/{version}/app/uploads", open_upload, methods=["POST"]),
+    Route("/{version}/upload:{key}", take_upload, methods=["POST"]),
     Route(f"{NODE}/message_templates", templates, methods=["GET", "POST", "DELETE"]),
     Route(f"{NODE}/phone_numbers", phone_numbers, methods=["GET"]),
     Route(f"{NODE}/subscribed_apps", subscribed_apps, methods=["GET", "POST", "DELETE"]),

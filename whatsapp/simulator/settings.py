@@ -21,6 +21,7 @@ class Settings:
     traffic: bool = False
     connections: int = 8  # webhooks under way at once
     retry_s: float = 0.5  # wait before the second try of a webhook; doubles up to a minute
+    review_s: float = 4.0  # how long Meta's review of a template takes
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -40,6 +41,7 @@ class Settings:
             traffic=environment.get("SIMULATOR_TRAFFIC", "on").lower() not in {"off", "0", "false", "no"},
             connections=int(environment.get("SIMULATOR_CONNECTIONS") or cls.connections),
             retry_s=float(environment.get("SIMULATOR_RETRY_S") or cls.retry_s),
+            review_s=float(environment.get("SIMULATOR_REVIEW_S") or cls.review_s),
         )
 
     @property

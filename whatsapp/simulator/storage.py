@@ -1,4 +1,7 @@
-"""Keeps the phones' threads, the Flows and the numbers' keys in a file over a restart. A file that cannot be read is set aside and forgotten."""
+"""Keeps what a phone and Meta remember in a file over a restart: threads, templates, Flows and the numbers' keys.
+
+A file that cannot be read is set aside and forgotten.
+"""
 
 import asyncio
 import json
@@ -23,6 +26,7 @@ def load(world: "World") -> None:
         world.flows.restore(saved.get("flows", []))
         for number_id, public_key in saved.get("keys", {}).items():
             world.numbers.get_or_register(number_id).public_key = public_key
+        world.templates.restore(saved.get("templates", {}))
         world.clock.offset_s = float(saved.get("offset_s", 0))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as reason:
         log.warning("the saved state cannot be read; starting empty", extra={"reason": str(reason)})
@@ -40,6 +44,7 @@ def save(world: "World") -> None:
         "threads": world.threads.as_json(),
         "flows": world.flows.as_json(),
         "keys": {number.id: number.public_key for number in world.numbers if number.public_key},
+        "templates": world.templates.as_json(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")

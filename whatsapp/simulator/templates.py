@@ -5,6 +5,7 @@ import itertools
 import re
 from typing import Any
 
+from . import reviewing
 from .catalogue import CATALOGUE
 from .errors import GraphError
 
@@ -31,10 +32,43 @@ class Templates:
             if not template.get(key):
                 raise GraphError(100, f"The parameter {key} is required.")
         if any(_is(one, template["name"], template["language"]) for one in self.of(account_id)):
-            raise GraphError(100, "There is already content in this language for this template.", subcode=2388024)
-        added = {**template, "id": str(next(self._ids)), "status": "PENDING", "quality_score": {"score": "UNKNOWN"}}
+            raise GraphError(
+                100,
+                "There is already content in this language for this template.",
+                subcode=2388024,
+                title_for_person="Content in this language already exists",
+                message_for_person="There is already content in this language for this template.",
+            )
+        reviewing.check(template)
+        added = reviewing.written_out(template) | {
+            "id": str(next(self._ids)),
+            "status": "PENDING",
+            "quality_score": {"score": "UNKNOWN"},
+            "rejected_reason": "NONE",
+        }
         self.of(account_id).append(added)
         return added
+
+    def edit(self, found: Template, changes: Template) -> None:
+        """Another text for a template; that of an approved one is approved at once, others go to review again."""
+        if found["status"] not in {"APPROVED", "REJECTED", "PAUSED"}:
+            raise GraphError(100, "This template can't be edited in its state.", subcode=2388025)
+        if changes.get("category", found["category"]) != found["category"] and found["status"] == "APPROVED":
+            raise GraphError(100, "The category of an approved template can't be changed.", subcode=2388025)
+        edited = found | {key: changes[key] for key in ("components", "category") if key in changes}
+        reviewing.check(edited)
+        found |= reviewing.written_out(edited)
+        if found["status"] != "APPROVED":
+            found["status"] = "PENDING"
+
+    def as_json(self) -> dict[str, list[Template]]:
+        """What each account has: for keeping over a restart."""
+        return dict(self._accounts)
+
+    def restore(self, kept: dict[str, list[Template]]) -> None:
+        self._accounts.update(kept)
+        highest = max((int(one["id"]) for templates in kept.values() for one in templates), default=710_000_000_000_099)
+        self._ids = itertools.count(highest + 1)
 
     def remove(self, *, account_id: str, name: str, template_id: str = "") -> bool:
         """Delete all languages of a name, or only the one with this id."""

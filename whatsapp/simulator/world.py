@@ -38,6 +38,7 @@ class World:
         self.progress: dict[tuple[str, str], Any] = {}  # how far each simulated customer is; see playing
         self.traffic = {"running": settings.traffic, "per_minute": 1.5}
         self.forms: dict[tuple[str, str], Any] = {}  # Flows that are open on phones; see filling
+        self.uploads: dict[str, int] = {}  # session of a resumable upload: how many bytes it will have
         self.closing = False
         self._planned: list[asyncio.TimerHandle] = []
         self._jobs: set[asyncio.Task[None]] = set()

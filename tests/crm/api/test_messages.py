@@ -200,6 +200,17 @@ def test_a_refusal_speaks_the_callers_language(ours, our_talk, api):
     assert answer.headers["Content-Language"] == "es"
 
 
+def test_a_language_is_spelled_as_meta_does_and_numbered_variables_go_in_their_order(ours, our_talk, send):
+    approve(ours, "aviso", "El pedido {{2}} ya salió, {{1}}, gracias.")
+
+    answer = send(type="template", template={"name": "aviso", "language": "ES", "variables": {"1": "Rosa", "2": "A-1"}})
+
+    assert answer.status_code == 201
+    assert answer.json()["text"] == "El pedido A-1 ya salió, Rosa, gracias."
+    (body,) = answer.json()["payload"]["components"]
+    assert [parameter["text"] for parameter in body["parameters"]] == ["Rosa", "A-1"]
+
+
 @pytest.mark.parametrize("variables", [["Rosa", "A-1"], {"1": "Rosa", "2": "A-1"}])
 def test_a_template_goes_out_also_after_the_window(ours, our_talk, send, variables):
     approve(ours, "order_ready", "Hola {{1}}, tu pedido {{2}} está listo.")
@@ -239,7 +250,7 @@ def test_components_of_ones_own_go_out_as_they_are(ours, send):
     [
         ({"name": "unheard_of", "language": "es"}, "unknown_template"),
         ({"name": "order_ready", "language": "pt_BR", "variables": ["Rosa"]}, "unknown_template"),
-        ({"name": "paused", "language": "es"}, "unknown_template"),
+        ({"name": "paused", "language": "es"}, "template_state"),
         ({"name": "order_ready", "language": "es"}, "incomplete_template"),
         ({"name": "order_ready", "language": "es", "variables": {"2": "Rosa"}}, "incomplete_template"),
         ({"name": "order_ready", "language": "es", "variables": ["Rosa", "too many"]}, "incomplete_template"),

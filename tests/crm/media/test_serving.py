@@ -164,7 +164,7 @@ def test_a_thread_of_many_files_costs_no_more_queries(ours, file, django_assert_
     client = signed_in(ours.ana)
     client.get("/inbox/")
 
-    with django_assert_max_num_queries(35):
+    with django_assert_max_num_queries(36):
         page = client.get(f"/inbox/{kept.message.conversation_id}/")
     assert page.content.decode().count('class="media"') == 31
 

@@ -203,7 +203,7 @@ def test_a_closed_window_takes_an_approved_template(ours, rosa):
 def test_a_template_that_is_not_approved_is_refused(ours, rosa, status):
     with ours.transaction():
         approve(ours, status=status)
-        assert refusal(rosa, template("Rosa", "A-1")) == UNKNOWN_TEMPLATE
+        assert refusal(rosa, template("Rosa", "A-1")) == Reason.TEMPLATE_STATE
 
 
 @in_rollback

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from crm.models import Message, MessageStatus
@@ -265,7 +266,7 @@ def test_template_with_an_empty_variable_comes_back_filled_as_far(ana, ours, mar
     )
 
     assert answer.status_code == 422
-    assert "Fill in every variable." in answer.content.decode()
+    assert "WhatsApp takes no empty variable." in answer.content.decode()
     assert 'value="Marquito"' in answer.content.decode()
 
 
@@ -276,30 +277,138 @@ def test_first_variable_starts_with_the_persons_name(ana, marco, template):
     assert 'Hola <mark data-shows="var_1" data-empty="{{1}}">Marco</mark>' in page
 
 
+@pytest.fixture
+def another(ours):
+    """Another template of the account: `another(components=…, status=…)`."""
+
+    def another(*, name="a_first", status="APPROVED", components=None, **fields):
+        with ours.transaction():
+            return Template.objects.create(
+                tenant=ours.tenant, waba_id=ours.number.waba_id, name=name, language="es", category="UTILITY",
+                status=status, components=components or [{"type": "BODY", "text": "Mira"}], **fields,
+            )  # fmt: skip
+
+    return another
+
+
+def test_a_template_with_parts_of_its_own_is_shown_with_the_reason(ana, ours, marco, template, another):
+    other = another(components=[{"type": "CAROUSEL"}, "rubbish"])
+
+    page = ana.get(f"/inbox/{marco.pk}/?template={other.pk}").content.decode()
+
+    assert "It has parts that cannot be filled in here. Choose another one." in page
+    assert "Send template" not in page
+    address, data = f"/conversations/{marco.pk}/template-messages/", {"client_id": uuid4(), "template": other.pk}
+    assert ana.post(address, data, headers=FRAGMENT).status_code == 422
+    assert sent(ours, marco) == []
+
+
 @pytest.mark.parametrize(
-    "components",
+    ("status", "reason", "sentence"),
     [
-        [{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Mira"}],
-        [{"type": "BODY", "text": "Mira"}, {"type": "BUTTONS", "buttons": [{"type": "URL", "url": "https://x/{{1}}"}]}],
-        [{"type": "CAROUSEL"}, "rubbish"],
+        ("PAUSED", "FIRST_PAUSE", "people blocked or reported it; the first pause lasts 3 hours."),
+        ("REJECTED", "INVALID_FORMAT", "something about its form is wrong: variables, examples or buttons."),
+        ("DISABLED", "", "Meta disabled this template. Choose another one, or write a new one."),
+        ("PENDING", "", "Meta is still reviewing this template."),
+        ("SOMETHING_NEW", "", "Meta does not let this template be sent now."),
     ],
 )
-def test_template_that_needs_more_than_text_is_shown_but_cannot_be_chosen(ana, ours, marco, template, components):
+def test_a_template_that_meta_stopped_is_refused_with_the_reason(
+    ana, ours, marco, template, another, status, reason, sentence
+):
+    stopped = another(status=status, reason=reason)
+
+    page = ana.get(f"/inbox/{marco.pk}/?template={stopped.pk}").content.decode()
+    answer = ana.post(
+        f"/conversations/{marco.pk}/template-messages/",
+        {"client_id": uuid4(), "template": stopped.pk},
+        headers=FRAGMENT,
+    )
+
+    assert sentence in page and "Send template" not in page
+    assert answer.status_code == 422 and sentence in answer.content.decode()
+    assert sent(ours, marco) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [("a\nb", "no line breaks or tabs"), ("a\tb", "no line breaks or tabs"), ("a" + " " * 5 + "b", "at most four spaces"),
+     ("   ", "no empty variable")],
+)  # fmt: skip
+def test_what_meta_refuses_in_a_variable_is_said_at_its_field(ana, ours, marco, template, value, sentence):
+    answer = ana.post(
+        f"/conversations/{marco.pk}/template-messages/",
+        {"client_id": uuid4(), "template": template.pk, "var_1": "Marco", "var_2": value},
+        headers=FRAGMENT,
+    )
+
+    assert answer.status_code == 422 and sentence in answer.content.decode()
+    assert sent(ours, marco) == []
+
+
+def test_links_codes_and_headers_are_given_with_the_message(ana, ours, marco, another):
+    full = another(
+        components=[
+            {"type": "HEADER", "format": "TEXT", "text": "Pedido {{1}}"},
+            {"type": "BODY", "text": "Hola {{nombre}}, ya va."},
+            {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Sí"},
+                                            {"type": "URL", "text": "Ver", "url": "https://x.test/{{1}}"},
+                                            {"type": "COPY_CODE", "example": "VERANO"}]},
+        ]
+    )  # fmt: skip
+    values = {"head_1": "A-1", "var_nombre": "Marco", "button_1": "a1", "button_2": "VERANO20"}
+
+    answer = ana.post(
+        f"/conversations/{marco.pk}/template-messages/",
+        {"client_id": uuid4(), "template": full.pk, **values},
+        headers=FRAGMENT,
+    )
+
+    assert answer.status_code == 201
+    assert sent(ours, marco)[0].payload["components"] == [
+        {"type": "header", "parameters": [{"type": "text", "text": "A-1"}]},
+        {"type": "body", "parameters": [{"type": "text", "text": "Marco", "parameter_name": "nombre"}]},
+        {"type": "button", "sub_type": "url", "index": "1", "parameters": [{"type": "text", "text": "a1"}]},
+        {"type": "button", "sub_type": "copy_code", "index": "2",
+         "parameters": [{"type": "coupon_code", "coupon_code": "VERANO20"}]},
+    ]  # fmt: skip
+
+
+def test_the_photo_of_a_header_is_handed_over_before_the_message_goes(ana, ours, marco, another, settings, tmp_path):
+    media = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path)}}
+    settings.STORAGES = {**settings.STORAGES, "media": media}
+    pictured = another(components=[{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Mira"}])
+    address = f"/conversations/{marco.pk}/template-messages/"
+
+    def send_with(file):
+        data = {"client_id": uuid4(), "template": pictured.pk} | ({"head_file": file} if file else {})
+        return ana.post(address, data, headers=FRAGMENT)
+
+    missing, wrong = send_with(None), send_with(SimpleUploadedFile("a.pdf", b"%PDF", "application/pdf"))
+    right = send_with(SimpleUploadedFile("a.png", b"\x89PNG\r\n\x1a\n", "image/png"))
+
+    assert missing.status_code == 422 and "Choose a file." in missing.content.decode()
+    assert wrong.status_code == 422 and "another kind of file" in wrong.content.decode()
+    assert right.status_code == 201
+    (message,) = sent(ours, marco)
+    assert (message.payload["media_kind"], message.next_attempt_at) == ("image", None)
     with ours.transaction():
-        other = Template.objects.create(
-            tenant=ours.tenant,
-            waba_id=ours.number.waba_id,
-            name="a_first",
-            language="es",
-            category="UTILITY",
-            status="APPROVED",
-            components=components,
-        )
+        assert message.attachments.get().filename == "a.png"
+    assert len([each for each in tmp_path.rglob("*") if each.is_file()]) == 1
 
-    page = ana.get(f"/inbox/{marco.pk}/?template={other.pk}")
 
-    assert page.context["composer"].chosen == template
-    assert "has a file or link to fill" in page.content.decode()
+def test_variables_begin_with_what_the_contact_has(ana, ours, marco, another):
+    with ours.transaction():
+        marco.contact.attributes = {"Ciudad": "Cusco", "pedido": "A-7"}
+        marco.contact.save()
+    words = [{"type": "BODY", "text": "Hola {{first_name}}, tu pedido {{pedido}} va a {{lugar}} con {{otra}}."}]
+    full = another(components=words, prefilled={"lugar": "la ciudad de {ciudad}"})
+
+    form = ana.get(f"/inbox/{marco.pk}/?template={full.pk}").context["composer"].form
+
+    assert form.values == {
+        "var_first_name": "Marco", "var_pedido": "A-7", "var_lugar": "la ciudad de Cusco", "var_otra": "",
+    }  # fmt: skip
 
 
 def test_failed_message_is_tried_again(ana, ours, rosa):
@@ -347,3 +456,14 @@ def test_nobody_writes_where_they_cannot_see(ana, ours, theirs, now):
     assert send(ana, in_support, "Hola").status_code == 404
     assert send(ana, foreign, "Hola").status_code == 404
     assert sent(ours, in_support) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [(132000, "another number of variables"), (132015, "Meta paused this template"), (132018, "A value is empty")],
+)
+def test_what_meta_refused_of_a_template_says_what_to_mend(ana, ours, rosa, code, sentence):
+    with ours.transaction():
+        outbound(rosa, status="failed", error_reason="template_params", error_code=code, type="template")
+
+    assert sentence in ana.get(f"/inbox/{rosa.pk}/").content.decode()

@@ -109,7 +109,7 @@ class Business:
 @pytest.fixture(scope="session")
 def running() -> Iterator[tuple[Simulator, Application]]:
     application = Application()
-    with Simulator(app_url=application.url, SIMULATOR_RETRY_S="0.05") as simulator:
+    with Simulator(app_url=application.url, SIMULATOR_RETRY_S="0.05", SIMULATOR_REVIEW_S="0.05") as simulator:
         yield simulator, application
     application.server.shutdown()
 

@@ -1,5 +1,6 @@
 """The rest of the Graph API: templates, numbers, media, subscriptions, tokens."""
 
+import urllib.error
 import urllib.request
 import uuid
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.whatsapp.simulator.conftest import NUMBER, TOKEN
 from whatsapp.flows.encryption import new_pair
-from whatsapp.simulator.process import Refused, Simulator
+from whatsapp.simulator.process import Refused, Simulator, wait_until
 
 ACCOUNT = "300000000000001"
 
@@ -38,6 +39,75 @@ def test_a_template_is_made_pending_then_deleted(simulator: Simulator):
 
     assert made["status"] == "PENDING" and deleted == {"success": True}
     assert simulator.call("GET", f"{path}?name=nuevo_aviso", token=TOKEN)["data"] == []
+
+
+WORDS = "Hola {{1}}, tu pedido ya va hoy."
+
+
+def wanted(text: str = WORDS, *, name: str = "nuevo_aviso", **more) -> dict:
+    body = {"type": "BODY", "text": text, "example": {"body_text": [["Rosa"]]}}
+    return {"name": name, "language": "es_PE", "category": "UTILITY", "components": [body]} | more
+
+
+def test_a_new_template_is_approved_after_a_moment_and_told_by_webhook(simulator: Simulator, application):
+    made = simulator.call("POST", f"/v25.0/{ACCOUNT}/message_templates", wanted(), token=TOKEN)
+
+    (told,) = wait_until(lambda: application.values("message_template_status_update"))
+
+    assert told["event"] == "APPROVED" and told["message_template_id"] == int(made["id"])
+    assert (told["message_template_name"], told["message_template_language"]) == ("nuevo_aviso", "es-PE")
+
+
+def test_the_control_lets_meta_pause_and_rate_a_template(simulator: Simulator, application):
+    order = {"name": "hello_world", "language": "en_US", "event": "PAUSED", "quality": "RED"}
+    simulator.call("POST", "/control/templates", order)
+
+    (paused,) = wait_until(lambda: application.values("message_template_status_update"))
+    (rated,) = wait_until(lambda: application.values("message_template_quality_update"))
+
+    assert (paused["event"], paused["other_info"]["title"]) == ("PAUSED", "FIRST_PAUSE")
+    assert (rated["previous_quality_score"], rated["new_quality_score"]) == ("GREEN", "RED")
+    with pytest.raises(Refused):
+        simulator.call("POST", "/control/templates", order | {"event": "SOLD"})
+    with pytest.raises(Refused):
+        simulator.call("POST", "/control/templates", order | {"name": "unheard_of"})
+
+
+@pytest.mark.parametrize(
+    ("template", "subcode"),
+    [
+        (wanted(name="Nuevo"), 2388023),
+        (wanted(name="hello_world", language="en_US"), 2388024),
+        (wanted("a" * 1025), 2388040),
+        (wanted("{{1}}, tu pedido ya va hoy."), 2388299),
+        (wanted("Hola {{1}}, hoy."), 2388293),
+        (wanted(components=[{"type": "BODY", "text": WORDS}]), 2388043),
+        (wanted(components=[{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Hola"}]), 2388273),
+    ],
+)
+def test_what_is_wrong_is_refused_with_metas_subcode(simulator: Simulator, template, subcode):
+    with pytest.raises(Refused) as refused:
+        simulator.call("POST", f"/v25.0/{ACCOUNT}/message_templates", template, token=TOKEN)
+
+    assert refused.value.body["error"]["error_subcode"] == subcode
+
+
+def test_an_upload_whose_length_is_another_is_refused(simulator: Simulator):
+    about = {"file_length": 5, "file_type": "image/png", "file_name": "a.png"}
+    session = simulator.call("POST", "/v25.0/app/uploads", about, token=TOKEN)["id"]
+    address = f"{simulator.url}/v25.0/{session}"
+    headers = {"Authorization": f"OAuth {TOKEN}", "file_offset": "0"}
+
+    def write(content: bytes) -> int:
+        request = urllib.request.Request(address, content, headers, method="POST")
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code
+
+    assert (write(b"1234"), write(b"12345")) == (400, 200)
 
 
 def test_numbers_tell_only_what_was_asked(simulator: Simulator):

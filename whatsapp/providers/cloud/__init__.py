@@ -16,9 +16,10 @@ from whatsapp.providers.base import (
     RemoteKey,
     RemoteNumber,
     RemoteTemplate,
+    TemplateDraft,
     TokenFacts,
 )
-from whatsapp.providers.cloud import files, flows, payloads, records, webhook
+from whatsapp.providers.cloud import files, flows, payloads, records, templates, webhook
 from whatsapp.providers.cloud.client import Graph
 
 _HELD = frozenset({"held_for_quality_assessment", "paused"})
@@ -59,6 +60,18 @@ class Cloud:
     def fetch_templates(self, account: Account) -> Iterator[RemoteTemplate]:
         pages = self.graph.pages(account, account.business_id, "message_templates", fields=records.TEMPLATE_FIELDS)
         return (template for item in pages if (template := records.template(item)))
+
+    def create_template(self, account: Account, *, draft: TemplateDraft) -> RemoteTemplate:
+        return templates.create(self.graph, account, draft)
+
+    def edit_template(self, account: Account, *, template_id: str, draft: TemplateDraft) -> None:
+        templates.edit(self.graph, account, template_id, draft)
+
+    def delete_template(self, account: Account, *, name: str, template_id: str = "") -> None:
+        templates.delete(self.graph, account, name, template_id)
+
+    def upload_example(self, account: Account, *, file: IO[bytes], size: int, mime_type: str, filename: str) -> str:
+        return templates.upload(self.graph, account, file, size, mime_type, filename)
 
     def fetch_numbers(self, account: Account) -> Iterator[RemoteNumber]:
         pages = self.graph.pages(account, account.business_id, "phone_numbers", fields=records.NUMBER_FIELDS)

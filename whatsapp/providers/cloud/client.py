@@ -62,15 +62,29 @@ class Graph:
         """For the few addresses that are documented with a form instead of JSON."""
         return self._call("POST", path(account, *parts), token=account.token, form=fields)
 
-    def delete(self, account: Account, *parts: str) -> dict[str, Any]:
-        return self._call("DELETE", path(account, *parts), token=account.token)
-
     def upload(
         self, account: Account, *parts: str, fields: dict[str, str], file: tuple[str, IO[bytes], str]
     ) -> dict[str, Any]:
         """Send a file as a form; `file` is (its name, its content, its type)."""
         url = path(account, *parts)
         return self._call("POST", url, token=account.token, form=fields, files={"file": file}, seconds=UPLOAD_TIMEOUT)
+
+    def delete(self, account: Account, *parts: str, **parameters: str) -> dict[str, Any]:
+        return self._call("DELETE", path(account, *parts), token=account.token, parameters=parameters)
+
+    def resume(self, account: Account, session: str, *, file: IO[bytes]) -> dict[str, Any]:
+        """Write a file into an upload session (Resumable Upload API), which is named `upload:…?sig=…`."""
+        name, _mark, signature = session.partition("?sig=")
+        return self._call(
+            "POST",
+            path(account, name),
+            token=account.token,
+            parameters={"sig": signature} if signature else None,
+            headers={"file_offset": "0"},
+            form=file,
+            seconds=UPLOAD_TIMEOUT,
+            scheme="OAuth",
+        )
 
     def pages(self, account: Account, *parts: str, **parameters: str) -> Iterator[dict[str, Any]]:
         """The items of a list, over all its pages.
@@ -98,9 +112,11 @@ class Graph:
         token: str,
         parameters: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
-        form: dict[str, str] | None = None,
+        form: dict[str, str] | IO[bytes] | None = None,
         files: dict[str, tuple[str, IO[bytes], str]] | None = None,
+        headers: dict[str, str] | None = None,
         seconds: float | None = None,
+        scheme: str = "Bearer",
     ) -> dict[str, Any]:
         if not _is_header_safe(token):
             raise Refused(reason=Reason.AUTH, detail="The number has no usable access token")
@@ -114,7 +130,8 @@ class Graph:
                 json=body,
                 data=form,
                 files=files,
-                auth=_Bearer(token),
+                headers=headers,
+                auth=_Bearer(token, scheme),
                 timeout=(CONNECT_TIMEOUT, SILENCE_TIMEOUT),
                 allow_redirects=False,
                 stream=True,
@@ -144,13 +161,13 @@ def _is_header_safe(token: str) -> bool:
 class _Bearer(AuthBase):
     """Puts the token on the request; as an `auth`, so that no .netrc replaces it."""
 
-    __slots__ = ("_token",)
+    __slots__ = ("_scheme", "_token")
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, token: str, scheme: str) -> None:
+        self._token, self._scheme = token, scheme
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"{self._scheme} {self._token}"
         return request
 
 

@@ -1,6 +1,7 @@
 """The error answers of the Graph API, read into a `Refused`.
 
-Branching is on `code`, never on the text; `error_subcode` is deprecated since v16 (Cloud API, "Error codes").
+Branching is on `code`, never on the text; `error_subcode` is deprecated since v16 (Cloud API, "Error codes") for messages,
+and still the only thing that says what is wrong with a template.
 """
 
 import json
@@ -41,6 +42,8 @@ def refusal(*, http_status: int, answer: Any, headers: Mapping[str, str], now: d
         detail=_detail(error) or f"HTTP {http_status}",
         trace_id=str(error.get("fbtrace_id") or "")[:_DETAIL_LENGTH],
         retry_after=retry_after(headers, now=now),
+        subcode=_code(error.get("error_subcode")),
+        said=_said(error),
     )
 
 
@@ -50,6 +53,13 @@ def has_error(answer: Any) -> bool:
 
 def _code(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _said(error: dict[str, Any]) -> str:
+    """Meta's own words for a person: a title and a sentence."""
+    parts = [error.get(name) for name in ("error_user_title", "error_user_msg")]
+    text = ": ".join(part.strip() for part in parts if isinstance(part, str) and part.strip())
+    return _PHONE.sub("…", _TOKEN.sub("…", text))[:_DETAIL_LENGTH]
 
 
 def _detail(error: dict[str, Any]) -> str:

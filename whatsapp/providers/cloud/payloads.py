@@ -74,9 +74,21 @@ def _text(content: Text) -> dict[str, Any]:
 
 def _template(content: Template) -> dict[str, Any]:
     template: dict[str, Any] = {"name": content.name, "language": {"code": content.language}}
-    if content.components:
-        template["components"] = content.components
+    components = [*_header_file(content), *content.components]
+    if components:
+        template["components"] = components
     return template
+
+
+def _header_file(content: Template) -> list[dict[str, Any]]:
+    if not content.has_file:
+        return []
+    if not content.media_id:
+        raise Refused(reason=Reason.MEDIA, detail="The file was not handed over")
+    file = {"id": content.media_id}
+    if content.media_kind == Document.type and content.filename:
+        file["filename"] = content.filename
+    return [{"type": "header", "parameters": [{"type": content.media_kind, content.media_kind: file}]}]
 
 
 def _interactive(content: Interactive) -> dict[str, Any]:

@@ -11,7 +11,9 @@ NUMBER_FIELDS = (
     "platform_type,is_on_biz_app,health_status,whatsapp_business_manager_messaging_limit"
 )
 FLOW_FIELDS = "id,name,status,categories,validation_errors"
-TEMPLATE_FIELDS = "id,name,language,status,category,components,quality_score,rejected_reason,parameter_format"
+TEMPLATE_FIELDS = (
+    "id,name,language,status,category,components,quality_score,rejected_reason,previous_category,parameter_format"
+)
 
 
 def number(item: dict[str, Any]) -> RemoteNumber | None:
@@ -65,6 +67,7 @@ def template(item: dict[str, Any]) -> RemoteTemplate | None:
         components=_objects(item.get("components")),
         quality=_word(_object(item.get("quality_score")).get("score")),
         rejected_reason=_word(item.get("rejected_reason")),
+        previous_category=_word(item.get("previous_category")),
         parameter_format=_word(item.get("parameter_format")),
         raw=item,
     )

@@ -38,6 +38,23 @@ def test_a_template_sends_its_components_and_not_our_preview():
     assert body["template"] == {"name": "pedido", "language": {"code": "es_PE"}, "components": components}
 
 
+def test_the_file_of_a_templates_header_travels_by_its_id():
+    content = Template(name="guia", language="es", media_kind="document", media_id="77", filename="guía.pdf")
+
+    body = message(recipient=ANA, content=content)
+
+    assert body["template"]["components"] == [
+        {"type": "header", "parameters": [{"type": "document", "document": {"id": "77", "filename": "guía.pdf"}}]}
+    ]
+
+
+def test_a_templates_file_that_was_not_handed_over_is_refused_without_a_call():
+    with pytest.raises(Refused) as refused:
+        message(recipient=ANA, content=Template(name="guia", language="es", media_kind="image"))
+
+    assert refused.value.reason is Reason.MEDIA
+
+
 def test_a_template_without_parameters_has_no_components():
     body = message(recipient=ANA, content=Template(name="hola", language="es"))
 
