@@ -85,7 +85,7 @@ def sweep_flows() -> None:
 
 @shared_task(ignore_result=True)
 def sync_flows(tenant_id: str | None = None) -> None:
-    """Mirror the company's Flows; without one, let a task of its own do it for each company that has numbers."""
+    """Mirror the company's Flows and check its keys; without one, let a task of its own do it for each company that has numbers."""
     if tenant_id is None:
         with system_transaction():
             tenants = list(
@@ -96,6 +96,7 @@ def sync_flows(tenant_id: str | None = None) -> None:
         return
     for failure in registry.sync(tenant_id=UUID(tenant_id), now=clock.now()):
         logger.warning("Flows could not be fetched", extra={"tenant_id": tenant_id, "reason": str(failure)})
+    keys.check(tenant_id=UUID(tenant_id), now=clock.now())
 
 
 @shared_task(ignore_result=True)

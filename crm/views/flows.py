@@ -24,6 +24,7 @@ from tenants.models import Role
 from tenants.requests import MemberRequest
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.flows import keys
+from whatsapp.flows.registry import GONE
 from whatsapp.models import Flow, FlowKey, FlowStatus, FlowToken, FlowWish, Number
 
 # What a person may ask of a Flow in each of its states.
@@ -31,6 +32,7 @@ _WISHES: dict[str, tuple[FlowWish, ...]] = {
     FlowStatus.DRAFT: (FlowWish.UPLOAD, FlowWish.PUBLISH, FlowWish.DELETE),
     FlowStatus.PUBLISHED: (FlowWish.DEPRECATE,),
     FlowStatus.THROTTLED: (FlowWish.DEPRECATE,),
+    GONE: (FlowWish.DELETE,),
 }
 _AROUND = 1
 

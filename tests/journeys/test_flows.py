@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, expect
+
+pytestmark = pytest.mark.journey
 
 ROSA = "51911002233"
 NUMBER = "100000000000001"

@@ -8,6 +8,7 @@ over (the sealed body says so to the person); 432, the signature is wrong (Flows
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from uuid import UUID
 
 from django.conf import settings
@@ -22,9 +23,11 @@ from tenants.context import system_transaction, tenant_transaction
 from whatsapp.flows import encryption, exchanging
 from whatsapp.models import FlowKey, Number, ProviderName
 from whatsapp.providers import get_provider
+from whatsapp.strangers import Strangers
 
 CANNOT_OPEN, WRONG_SIGNATURE = 421, 432
 _MOST_KEYS = 40
+_strangers, _noting = Strangers(), Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,17 @@ class Line:
 @require_POST
 def exchange(request: HttpRequest, phone_number_id: str) -> HttpResponse:
     """One exchange with a phone. A number that we do not have answers as if the address did not exist."""
+    caller = request.META.get("REMOTE_ADDR", "")
+    if _strangers.is_refused(caller):
+        return _refuse(429, "forging", headers={"Retry-After": "5"})  # nothing is looked up for it
     line = _find(phone_number_id)
     if line is None:
         return _refuse(404, "number")
     verify = get_provider(ProviderName.CLOUD).verify
-    if not verify(secret=line.app_secret, headers=request.headers, body=request.body):
+    is_genuine = verify(secret=line.app_secret, headers=request.headers, body=request.body)
+    with _noting:
+        _strangers.saw(caller, genuine=is_genuine)
+    if not is_genuine:
         return _refuse(WRONG_SIGNATURE, "signature")
     now = clock.now()
     with tenant_transaction(line.tenant_id), translation.override(line.locale):
@@ -80,6 +89,6 @@ def _private_keys(line: Line, now: datetime) -> list[str]:
     return list(keys.values_list("private_key", flat=True)[:_MOST_KEYS])
 
 
-def _refuse(status: int, reason: str) -> HttpResponse:
+def _refuse(status: int, reason: str, *, headers: dict[str, str] | None = None) -> HttpResponse:
     counters.count("flow_exchanges_total", outcome=reason)
-    return HttpResponse(status=status, content_type="text/plain")
+    return HttpResponse(status=status, content_type="text/plain", headers=headers)

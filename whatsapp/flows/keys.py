@@ -8,12 +8,17 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from tenants.context import current_scope, tenant_transaction
+from whatsapp.checking import tell
 from whatsapp.flows import encryption
 from whatsapp.models import FlowKey, KeyState, Number
 from whatsapp.providers import UnknownProvider, get_provider
 from whatsapp.providers.base import ProviderError, Refused, RemoteKey
+
+# Kind of an alert about a number, as those of `whatsapp.checking`.
+WRONG_KEY = gettext_noop("flow-key-mismatch")
 
 
 def prepare(*, number: Number) -> FlowKey:
@@ -64,6 +69,15 @@ def upload(*, tenant_id: UUID, number_id: UUID, now: datetime) -> None:
         _record(number_id, remote, now)
 
 
+def check(*, tenant_id: UUID, now: datetime) -> None:
+    """Ask WhatsApp which key phones get for each of the company's numbers; another one than ours raises an alert."""
+    with tenant_transaction(tenant_id):
+        used = FlowKey.objects.filter(uploaded_at__isnull=False, replaced_at=None, number__is_active=True)
+        numbers = list(used.values_list("number_id", flat=True))
+    for number_id in numbers:
+        upload(tenant_id=tenant_id, number_id=number_id, now=now)
+
+
 def put_into_use(key: FlowKey, now: datetime) -> None:
     ours = FlowKey.objects.filter(number_id=key.number_id)
     ours.filter(uploaded_at__isnull=False, replaced_at=None).exclude(pk=key.pk).update(replaced_at=now)
@@ -87,6 +101,7 @@ def _record(number_id: UUID, remote: RemoteKey, now: datetime) -> None:
         is_valid = _bare(in_use.public_key) == _bare(remote.public_key) and remote.status in ("VALID", "")
         state = KeyState.VALID if is_valid else KeyState.MISMATCH
         ours.filter(pk=in_use.pk).update(state=state, checked_at=now)
+        tell(Number.objects.get(pk=number_id), WRONG_KEY, not is_valid)
 
 
 def _bare(pem: str) -> str:

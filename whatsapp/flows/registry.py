@@ -120,7 +120,7 @@ def _waiting_keys(flow: Flow) -> list[UUID]:
 
 def _tell(provider: Provider, account: Account, flow: Flow, url: str, now: datetime) -> None:
     if flow.wish == FlowWish.DELETE:
-        if flow.provider_flow_id:
+        if flow.provider_flow_id and flow.status != GONE:
             provider.delete_flow(account, flow_id=flow.provider_flow_id)
         with tenant_transaction(flow.tenant_id):
             Flow.objects.filter(pk=flow.pk).delete()
@@ -169,11 +169,21 @@ def _finish(flow: Flow, *, refusal: str = "", **changes: object) -> None:
 
 
 def _mirror(tenant_id: UUID, waba_id: str, remotes: Iterable[RemoteFlow], now: datetime) -> None:
-    ours = {flow.provider_flow_id: flow for flow in Flow.objects.filter(waba_id=waba_id).exclude(provider_flow_id="")}
-    names = set(Flow.objects.filter(waba_id=waba_id).values_list("name", flat=True))
+    stored = list(Flow.objects.filter(waba_id=waba_id))
+    ours, names = (
+        {flow.provider_flow_id: flow for flow in stored if flow.provider_flow_id},
+        {flow.name for flow in stored},
+    )
+    remotes = sorted(remotes, key=lambda each: each.flow_id)
+    there = {remote.flow_id for remote in remotes}
+    # One that was removed there and made again under its name is the same to us, with another file.
+    lost = {flow.name: flow for flow in ours.values() if flow.provider_flow_id not in there}
     changed, new = [], []
-    for remote in sorted(remotes, key=lambda each: each.flow_id):
+    for remote in remotes:
         flow = ours.pop(remote.flow_id, None)
+        if flow is None and remote.name in lost:
+            flow = ours.pop(lost.pop(remote.name).provider_flow_id)
+            flow.provider_flow_id, flow.source = remote.flow_id, ""
         if flow is not None:
             flow.status, flow.categories, flow.synced_at = remote.status[:20], list(remote.categories), now
             flow.validation_errors = [asdict(fault) for fault in remote.faults]
@@ -188,4 +198,6 @@ def _mirror(tenant_id: UUID, waba_id: str, remotes: Iterable[RemoteFlow], now: d
         gone.status, gone.synced_at = GONE, now
         changed.append(gone)
     Flow.objects.bulk_create(new, ignore_conflicts=True)
-    Flow.objects.bulk_update(changed, ["status", "categories", "validation_errors", "synced_at"])
+    Flow.objects.bulk_update(
+        changed, ["provider_flow_id", "source", "status", "categories", "validation_errors", "synced_at"]
+    )

@@ -217,6 +217,12 @@ class TestItsAnswer:
         assert page.index("¿En qué ciudad vives?") < page.index("<dt>Talla</dt>")
         assert token not in page.partition('class="answers"')[2]
 
+    def test_what_was_filled_in_is_text(self, ana, ours, talk, token):
+        self.hear(ours, talk, token, city="<script>hit()</script>")
+
+        page = ana.get(f"/inbox/{talk.pk}/").content.decode()
+        assert "<script>hit()" not in page and "&lt;script&gt;hit()" in page
+
     def test_with_a_token_that_is_not_ours_it_is_read_and_not_written(self, ana, ours, talk, token):
         self.hear(ours, talk, "a-token-of-nobody", favourite_city="Lima")
 

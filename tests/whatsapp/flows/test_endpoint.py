@@ -8,8 +8,9 @@ import pytest
 from tenants import clock
 from tests.whatsapp.flows.phone import Phone
 from tests.whatsapp.flows.test_encryption import VECTORS
-from whatsapp.flows import keys
+from whatsapp.flows import endpoint, keys
 from whatsapp.models import Endpoint, FlowKey, Number
+from whatsapp.strangers import MOST_FORGED, Strangers
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +50,23 @@ def test_a_body_changed_on_the_way_is_432(phone):
     signature = "sha256=" + "a" * 64
 
     assert phone.posts(b'{"encrypted_flow_data": ""}', signature=signature).status_code == 432
+
+
+def test_whoever_forges_again_and_again_is_not_read_for_a_minute(phone, monkeypatch):
+    monkeypatch.setattr(endpoint, "_strangers", Strangers())
+    for _ in range(MOST_FORGED):
+        assert phone.says(PING, signature="sha256=" + "0" * 64) == (432, None)
+
+    assert phone.says(PING) == (429, None)
+
+
+def test_where_genuine_ones_come_from_nobody_is_shut_out(phone, monkeypatch):
+    monkeypatch.setattr(endpoint, "_strangers", Strangers())
+    phone.says(PING)
+    for _ in range(MOST_FORGED):
+        phone.says(PING, signature="sha256=" + "0" * 64)
+
+    assert phone.says(PING) == (200, ACTIVE)
 
 
 def test_without_a_secret_everything_is_refused(phone, settings):

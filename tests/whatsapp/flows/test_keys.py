@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 
 from tenants import clock
+from tenants.models import Alert
 from tests.whatsapp.flows.phone import Phone
 from whatsapp.flows import keys, registry
 from whatsapp.models import FlowKey, KeyState
@@ -64,9 +65,18 @@ def test_a_key_that_somebody_else_uploaded_shows(ours, theirs, key, whatsapp):
         other = keys.prepare(number=theirs.number).public_key
     whatsapp.call("POST", f"/v25.0/{NUMBER}/whatsapp_business_encryption", {"business_public_key": other}, token=TOKEN)
 
-    upload(ours)
+    keys.check(tenant_id=ours.tenant.pk, now=clock.now())
 
     assert in_use(ours).state == KeyState.MISMATCH
+    with ours.transaction():
+        assert Alert.objects.get(resolved_at=None).kind == "flow-key-mismatch"
+
+    whatsapp.call(
+        "POST", f"/v25.0/{NUMBER}/whatsapp_business_encryption", {"business_public_key": key.public_key}, token=TOKEN
+    )
+    keys.check(tenant_id=ours.tenant.pk, now=clock.now())
+    with ours.transaction():
+        assert not Alert.objects.filter(resolved_at=None).exists()
 
 
 def test_a_refusal_is_kept_for_the_person_and_not_repeated(ours, key, whatsapp):

@@ -150,6 +150,23 @@ def test_the_file_of_one_that_was_made_elsewhere_is_taken_over(ours, whatsapp, w
     assert mirrored.status == FlowStatus.PUBLISHED
 
 
+def test_one_that_was_made_again_under_its_name_is_the_same_to_us(ours, whatsapp):
+    old = asked(ours, "", name="Theirs", provider_flow_id="1", status=FlowStatus.PUBLISHED)
+    made = whatsapp.call("POST", f"/v25.0/{WABA}/flows", {"name": "Theirs", "categories": ["SURVEY"]}, token=TOKEN)
+
+    registry.sync(tenant_id=ours.tenant.pk, now=clock.now())
+
+    with ours.transaction():
+        flow = Flow.objects.get()
+    assert (flow.pk, flow.provider_flow_id, flow.status) == (old.pk, made["id"], "DRAFT")
+
+
+def test_what_is_gone_there_can_be_deleted_here(ours, whatsapp):
+    gone = asked(ours, FlowWish.DELETE, provider_flow_id="1", status=registry.GONE)
+
+    assert perform(gone) is None
+
+
 class TestWhatMetaSays:
     @pytest.fixture
     def flow(self, ours) -> Flow:
