@@ -185,7 +185,7 @@ def pause_words(reason: str) -> str:
 def fate_words(recipient: Recipient) -> str:
     """Why somebody on a list got nothing, or why their message failed; empty where all is well."""
     if recipient.message and recipient.message.error_reason:
-        return str(sentence(recipient.message.error_reason))
+        return str(sentence(recipient.message.error_reason, recipient.message.error_code))
     if not recipient.reason:
         return ""
     found = _SKIPS.get(recipient.reason)

@@ -15,17 +15,16 @@ from crm.media import RefusedFile
 from crm.template_words import fault_sentence, refusal_sentence
 from crm.template_writing import Draft
 from crm.views.access import supervisor_required
-from crm.views.templates import CATEGORIES, accounts_of_company, can_edit
+from crm.views.templates import accounts_of_company, can_edit
 from tenants import clock
 from tenants.requests import MemberRequest
 from whatsapp import submitting
 from whatsapp.models import ChangeKind, ChangeState, Template, TemplateChange, TemplateStatus
-from whatsapp.template_content import BUTTONS, HEADERS, OTP
+from whatsapp.template_content import BUTTONS, CATEGORIES, HEADERS, OTP
 from whatsapp.template_rules import MOST_BODY, MOST_FOOTER, MOST_HEADER, Fault
 
 LANGUAGES = ("es", "es_AR", "es_CL", "es_CO", "es_EC", "es_ES", "es_MX", "es_PE", "es_UY", "pt_BR", "pt_PT", "en", "en_GB",
              "en_US", "fr", "it", "de")  # fmt: skip
-_MARKED_NAME = "name_taken"
 
 
 @supervisor_required
@@ -117,7 +116,7 @@ def _edit(
     if not faults and not order and _is_on_its_way(draft):
         return redirect("templates")  # the second click of a double click
     if not template and _is_taken(draft, change):
-        faults.append(Fault("name", _MARKED_NAME))
+        faults.append(Fault("name", "name_taken"))
     if faults or refused:
         return _editor(request, draft, change, template, faults=faults, refused=refused, status=422)
     return _keep(request, draft, change, template, submits=order != "save")
@@ -141,7 +140,7 @@ def _keep(
             else:
                 row.save()
     except IntegrityError:  # somebody began the same one meanwhile
-        return _editor(request, draft, change, template, faults=[Fault("name", _MARKED_NAME)], status=422)
+        return _editor(request, draft, change, template, faults=[Fault("name", "name_taken")], status=422)
     if submits:
         messages.success(
             request, _("“%(name)s” is being submitted. Meta usually answers within minutes.") % {"name": row.name}

@@ -20,11 +20,10 @@ from tenants import clock
 from tenants.requests import MemberRequest
 from whatsapp import submitting
 from whatsapp.models import ChangeKind, ChangeState, Number, Template, TemplateChange, TemplateStatus
-from whatsapp.template_content import of_components
+from whatsapp.template_content import CATEGORIES, of_components
 from whatsapp.template_filling import with_examples
 
 PAGE = 30
-CATEGORIES = ("MARKETING", "UTILITY", "AUTHENTICATION")
 
 
 @member_required
@@ -77,7 +76,7 @@ def _narrowed(found: QuerySet[Template], request: MemberRequest) -> tuple[QueryS
 
 
 def accounts_of_company() -> list[tuple[str, str]]:
-    """(account, the numbers that send for it), of the accounts that have templates."""
+    """(account, the names of its numbers that are in use), for each business account of the company."""
     numbers = Number.objects.filter(is_active=True).exclude(waba_id="").order_by("waba_id", "alias")
     return [
         (waba_id, ", ".join(str(number) for number in some))

@@ -20,11 +20,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from crm import costs
 from crm.reports.naming import country_name
+from crm.template_words import why_not
 from crm.views.composer import can_send
 from crm.views.downloads import plain_cell
 from sequences import audience, broadcasting, freezing
 from sequences.audience import NotAList
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
+from sequences.models.broadcasts import UNDER_WAY
 from sequences.views.access import writer_required
 from sequences.words import fate_words, list_fault_words, pause_words
 from tenants import clock
@@ -138,6 +140,7 @@ def show(request: MemberRequest, broadcast_id: UUID) -> HttpResponse:
     context = {
         "broadcast": broadcast,
         "template": template,
+        "stopped": why_not(template) if template and broadcast.state in (*CHANGEABLE, *UNDER_WAY) else "",
         "preview": template.filled(broadcast.variables) if template else "",
         "variables": list(broadcast.variables.items()),
         "columns": broadcast.audience.get("columns", []),

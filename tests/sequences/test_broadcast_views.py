@@ -199,3 +199,11 @@ def test_a_page_of_many_takes_the_same_few_queries(client, ours, django_assert_m
         client.get(f"/broadcasts/{broadcast.pk}/")
     with django_assert_max_num_queries(20):
         client.get("/broadcasts/")
+
+
+def test_a_template_that_meta_stopped_is_said_with_the_reason(client, ours):
+    broadcast = frozen(client, ours)
+    assert "Meta paused this template." not in client.get(f"/broadcasts/{broadcast.pk}/").content.decode()
+    with ours.transaction():
+        Template.objects.update(status="PAUSED", reason="FIRST_PAUSE")
+    assert "Meta paused this template." in client.get(f"/broadcasts/{broadcast.pk}/").content.decode()

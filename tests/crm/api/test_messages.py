@@ -200,6 +200,15 @@ def test_a_refusal_speaks_the_callers_language(ours, our_talk, api):
     assert answer.headers["Content-Language"] == "es"
 
 
+def test_a_stopped_template_is_refused_with_metas_reason(ours, our_talk, send):
+    approve(ours, "paused", "Hola", status="PAUSED", reason="SECOND_PAUSE")
+
+    answer = send(type="template", template={"name": "paused", "language": "es"})
+
+    assert answer.json()["detail"].startswith("Meta paused this template.")
+    assert "the second pause lasts 6 hours" in answer.json()["detail"]
+
+
 def test_a_language_is_spelled_as_meta_does_and_numbered_variables_go_in_their_order(ours, our_talk, send):
     approve(ours, "aviso", "El pedido {{2}} ya salió, {{1}}, gracias.")
 
