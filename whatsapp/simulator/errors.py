@@ -55,6 +55,8 @@ KNOWN: dict[int, tuple[int, str]] = {
     132015: (400, "Template is paused"),
     132016: (400, "Template is disabled"),
     132018: (400, "There is an issue with the parameters in your template"),
+    2200: (400, "Callback verification failed"),
+    133005: (400, "Two-step verification PIN mismatch"),
     133010: (400, "Phone number not registered"),
     135000: (400, "Generic user error"),
 }
