@@ -168,6 +168,8 @@ DEMO_PARTS = ["sequences.demo.load"]
 # When something is due next, for whoever moves the demonstration's clock.
 CLOCK_NEXT = ["sequences.runner.next_due", "sequences.broadcasting.next_start"]
 DASHBOARD_SECTIONS = ["sequences.reporting.section"]
+# Functions of an alert that give its words, or None when its kind is not theirs.
+ALERT_WORDS = ["crm.alert_words.words_of"]
 RAIL_COUNTS = {"pending": "sequences.handwork.waiting"}
 
 CELERY_BEAT_SCHEDULE = {
@@ -199,11 +201,14 @@ CELERY_BEAT_SCHEDULE = {
     "watch-numbers": {"task": "whatsapp.tasks.watch_numbers", "schedule": 300.0, "options": {"expires": 300}},
     "sync-numbers": {"task": "whatsapp.tasks.sync_connections", "schedule": 3600.0, "options": {"expires": 600}},
     "sync-templates": {"task": "whatsapp.tasks.sync_templates", "schedule": 900.0, "options": {"expires": 600}},
+    "watch-silence": {"task": "crm.bells.silence", "schedule": 300.0, "options": {"expires": 300}},
+    "mail-alerts": {"task": "crm.bells.mail_alerts", "schedule": 60.0, "options": {"expires": 60}},
     "forget": {"task": "crm.bells.forget", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 # --- WhatsApp -------------------------------------------------------------------------------------------------------
 
+META_APP_ID = env.str("META_APP_ID", default="")
 META_APP_SECRET = env.str("META_APP_SECRET", default="")
 META_VERIFY_TOKEN = env.str("META_VERIFY_TOKEN", default="")
 WHATSAPP_ACCESS_TOKEN = env.str("WHATSAPP_ACCESS_TOKEN", default="")
@@ -212,6 +217,9 @@ GRAPH_API_VERSION = env.str("GRAPH_API_VERSION", default="v25.0")
 CONNECTIONS_FILE = env.str("CONNECTIONS_FILE", default="")
 CONNECTIONS_TENANT = env.str("CONNECTIONS_TENANT", default="")
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
+HEALTH_RETENTION_DAYS = env.int("HEALTH_RETENTION_DAYS", default=365)
+# A function of a number: whether Meta has its key for Flows, or None while it uses none.
+FLOW_KEY_STATE = ""
 BLOCK_CHECK_HOURS = env.float("BLOCK_CHECK_HOURS", default=6.0)
 SEND_GRACE_SECONDS = env.int("SEND_GRACE_SECONDS", default=600)
 SEND_LEASE_SECONDS = env.int("SEND_LEASE_SECONDS", default=60)
@@ -331,6 +339,8 @@ SPECTACULAR_SETTINGS = {
 # --- Mail, errors, logs ---------------------------------------------------------------------------------------------
 
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
+# Who is told of alerts by mail; empty: each company's owners and admins.
+ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ventana <no-reply@localhost>")
 
 LOGGING_CONFIG = None

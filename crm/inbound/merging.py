@@ -74,7 +74,13 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
         )
         relinking.merge_preferences(cursor, [(line, e) for line, e, _ in events if isinstance(e, PreferenceChanged)])
         notices.merge_notices(
-            cursor, [h for delivery in deliveries for h in delivery.happenings if isinstance(h, Notice)]
+            cursor,
+            [
+                (h, delivery.received_at)
+                for delivery in deliveries
+                for h in delivery.happenings
+                if isinstance(h, Notice)
+            ],
         )
         # By the database's clock, also where the demonstration's is ahead.
         mark_seen(cursor, {(line.number_id, received_at - clock.ahead()) for line, _, received_at in events})

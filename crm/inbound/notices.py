@@ -1,7 +1,9 @@
-"""What the provider says about the account rather than a conversation: for now, what happens to templates."""
+"""What the provider says about the account rather than a conversation: templates here, numbers in `whatsapp.health`."""
 
+from datetime import datetime
 from typing import Any
 
+from whatsapp import health
 from whatsapp.events import Notice
 
 # Meta writes the language `en-US` here and `en_US` for sending. Words of its event that are statuses as they stand:
@@ -13,9 +15,10 @@ WHERE waba_id = %s AND name = %s AND language = %s AND status <> %s
 """
 
 
-def merge_notices(cursor: Any, notices: list[Notice]) -> None:
+def merge_notices(cursor: Any, notices: list[tuple[Notice, datetime]]) -> None:
     """Apply account notices. The rest stay with their stored webhook; the hourly synchronisation repairs what was missed."""
-    for notice in notices:
+    health.merge_notices(notices)
+    for notice, _received_at in notices:
         if notice.field == "message_template_status_update":
             _merge_template(cursor, notice)
 

@@ -1,3 +1,4 @@
+from whatsapp.models.health import HealthChange, HealthKind
 from whatsapp.models.numbers import Endpoint, Number, ProviderName, TokenState
 from whatsapp.models.rates import Rate, RateCategory
 from whatsapp.models.templates import Template, TemplateStatus
@@ -6,6 +7,8 @@ from whatsapp.models.webhooks import EventState, WebhookEvent
 __all__ = [
     "Endpoint",
     "EventState",
+    "HealthChange",
+    "HealthKind",
     "Number",
     "ProviderName",
     "Rate",
