@@ -6,12 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, resolve_url
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from crm.models import Conversation
+from tenants.context import tenant_transaction
 from tenants.requests import MemberRequest
 
 
@@ -31,6 +33,35 @@ def member_required(view: Callable[..., HttpResponseBase]) -> Callable[..., Http
         return response
 
     return guarded
+
+
+def overseer_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Supervisors and up; others get a 403."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.membership.sees_everything:
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return member_required(guarded)
+
+
+def administrator_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Admins and owners; others get a 403."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.membership.administers:
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return member_required(guarded)
+
+
+def company_transaction(request: MemberRequest) -> Any:
+    """The short transaction of a view that runs outside of one, because it asks somebody outside in between."""
+    return tenant_transaction(request.membership.tenant_id, user_id=request.membership.user_id)
 
 
 def conversation_or_404(request: MemberRequest, conversation_id: UUID) -> Conversation:

@@ -52,11 +52,11 @@ class Rail:
     @cached_property
     def tools(self) -> list[Place]:
         places = []
+        if self.membership and self.membership.sees_everything:
+            places.append(self._place("numbers", _("Numbers"), "sim"))
+            places.append(self._place("alerts", _("Alerts"), "bell", count=self._open_alerts))
         if self.request.user.is_staff:
-            places = [
-                self._place("admin:tenants_alert_changelist", _("Alerts"), "bell", count=self._open_alerts),
-                self._place("admin:index", _("Settings"), "sliders"),
-            ]
+            places.append(self._place("admin:index", _("Settings"), "sliders"))
         if settings.SIMULATOR_URL:
             places.append(Place(_("Simulator"), "lab", settings.SIMULATOR_URL, is_outside=True))
         return [place for place in places if place]

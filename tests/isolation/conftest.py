@@ -76,6 +76,7 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
         "number": theirs.number.pk,
         "queue": theirs.support.pk,
         "template": rows["template"].pk,
+        "alert": rows["alert"].pk,
         "assignee": theirs.ana.pk,
         "tenant": theirs.tenant.pk,
     }

@@ -31,6 +31,8 @@ PARAMETERS = {
     "task_id": "task",
     "issue_id": "issue",
     "broadcast_id": "broadcast",
+    "number_id": "number",
+    "alert_id": "alert",
     "tenant_id": "tenant",
 }
 # REST's routers call every id `pk`: the word before it says whose it is.
