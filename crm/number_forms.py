@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.models import Queue, Tenant
 from whatsapp import phones
-from whatsapp.models import Number
+from whatsapp.models import Endpoint, Number
 from whatsapp.providers.base import BusinessProfile
 
 MOST_TEST_PHONES = 50
@@ -69,9 +69,20 @@ class ChooseForm(forms.Form):
         Queue.objects.none(), label=_("Who answers"), required=False, empty_label=_("Nobody yet")
     )
 
+    endpoint = forms.ModelChoiceField(
+        Endpoint.objects.none(),
+        label=_("Whose Meta app"),
+        required=False,
+        empty_label=_("the platform's"),
+        help_text=_("A company with an app of its own has a webhook address of its own."),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["queue"].queryset = Queue.objects.filter(is_triage=False).order_by("name")  # type: ignore[attr-defined]
+        endpoints = Endpoint.objects.filter(is_active=True).order_by("name")
+        self.fields["endpoint"].queryset = endpoints  # type: ignore[attr-defined]
+        self.has_endpoints = endpoints.exists()
 
 
 class QueueForm(forms.Form):

@@ -98,6 +98,9 @@ def _record(number: Number, answer: Answer, *, now: datetime) -> None:
             note(number, HealthKind.TOKEN, before=number.token_state, after=answer.token_state, at=now)
         number.token_state = answer.token_state
     number.checked_at = now
+    could, can = number.findings.get("can_send", ""), answer.remote.can_send if answer.remote else ""
+    if could and can and could != can:
+        note(number, HealthKind.SENDING, before=could, after=can, at=now)
     number.findings = found(answer, waba_id=number.waba_id).as_json() | {"refused": number.findings.get("refused", {})}
     if not is_valid:
         number.paused_reason = number.paused_reason or Reason.AUTH.value

@@ -22,7 +22,7 @@ from whatsapp import phones
 from whatsapp.checking import is_made_up
 from whatsapp.connections_file import Connection, read
 from whatsapp.health import note
-from whatsapp.models import HealthKind, Number, ProviderName, TokenState
+from whatsapp.models import Endpoint, HealthKind, Number, ProviderName, TokenState
 from whatsapp.signals import numbers_routed
 
 
@@ -54,6 +54,7 @@ def connect(
     display_number: str,
     queue: Queue | None,
     now: datetime,
+    endpoint: Endpoint | None = None,
 ) -> Number:
     """Add a number to the company, in its transaction; whoever waits for it is told after commit. Raises CannotConnect."""
     if is_made_up(phone_number_id) or len(phone_number_id) > 20:
@@ -66,7 +67,7 @@ def connect(
         with transaction.atomic():
             number = Number.objects.create(
                 tenant=tenant, phone_number_id=phone_number_id, waba_id=waba_id, token=token, alias=alias[:80],
-                display_number=display_number[:32], queue=queue,
+                display_number=display_number[:32], queue=queue, endpoint=endpoint,
             )  # fmt: skip
     except IntegrityError:
         raise CannotConnect(_("This number is connected already.")) from None  # somebody else was faster

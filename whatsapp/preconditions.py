@@ -130,6 +130,7 @@ class Circumstances:
     queue: str = ""
     last_webhook_at: datetime | None = None
     loop_started_at: datetime | None = None
+    is_silent: bool = False  # it usually hears something by now
     flow_key: bool | None = None  # None: no Flow is used
     refused: dict[str, str] | None = None  # kind → why the last try to mend it did not go
 
@@ -286,9 +287,11 @@ def _loop(here: Circumstances) -> Precondition:
     """Whether a real webhook has come all the way: since the test was begun, else within a day."""
     last, begun = here.last_webhook_at, here.loop_started_at
     since = begun - LOOP_SLACK if begun else here.now - LOOP_FRESH
-    if last and last >= since:
+    if last and last >= since and not here.is_silent:
         return Precondition(Kind.LOOP, State.OK, _("a webhook arrived"))
     write = _("Write to %(number)s from any phone: this page sees by itself when it arrives.") % {"number": here.number}
+    if here.is_silent and (begun is None or (last and last > begun)):
+        return Precondition(Kind.LOOP, State.FAILED, _("silent"), f"{_('It usually hears something by now.')} {write}")
     if begun and here.now - begun < LOOP_PATIENCE:
         return Precondition(Kind.LOOP, State.WAITING, _("waiting for a message"), write)
     if begun:

@@ -11,7 +11,7 @@ from whatsapp.models import Number
 from whatsapp.preconditions import Circumstances, Findings, Precondition, judge
 
 
-def preconditions_of(number: Number, *, now: datetime) -> list[Precondition]:
+def preconditions_of(number: Number, *, now: datetime, is_silent: bool = False) -> list[Precondition]:
     """Each thing the number needs, as it was when WhatsApp was last asked and as our own rows are now."""
     url, _verify_token = address_of(number)
     here = Circumstances(
@@ -22,6 +22,7 @@ def preconditions_of(number: Number, *, now: datetime) -> list[Precondition]:
         queue=number.queue.name if number.queue else "",
         last_webhook_at=number.last_webhook_at,
         loop_started_at=number.loop_started_at,
+        is_silent=is_silent,
         flow_key=_flow_key(number),
         refused=number.findings.get("refused"),
     )

@@ -69,7 +69,8 @@ def _add(request: MemberRequest) -> HttpResponse:
         with company_transaction(request):
             number = connecting.connect(
                 tenant=request.membership.tenant, phone_number_id=said["phone_number_id"], waba_id=said["waba_id"],
-                token=token, alias=said["alias"], display_number="", queue=said["queue"], now=clock.now(),
+                token=token, alias=said["alias"], display_number="", queue=said["queue"],
+                endpoint=said["endpoint"], now=clock.now(),
             )  # fmt: skip
     except (connecting.CannotConnect, CannotOpen, binascii.Error) as refusal:
         sentence = str(refusal) if isinstance(refusal, connecting.CannotConnect) else _("Paste the token again.")

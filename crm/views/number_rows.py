@@ -93,13 +93,17 @@ def page(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
 def context(request: MemberRequest, number: Number) -> dict[str, Any]:
     """What one row needs, for htmx."""
     now = clock.now()
-    silent = Alert.objects.filter(kind=silences.SILENT, subject=str(number.pk), resolved_at=None).exists()
     return {
-        "row": row(number, now=now, is_silent=silent),
+        "row": row(number, now=now, is_silent=is_silent(number)),
         "queues": choosable(),
         "now": now,
         "me": request.membership,
     }
+
+
+def is_silent(number: Number) -> bool:
+    """Whether its alert of silence is open, seen or not."""
+    return Alert.objects.filter(kind=silences.SILENT, subject=str(number.pk), resolved_at=None).exists()
 
 
 def choosable() -> list[Queue]:

@@ -118,6 +118,14 @@ def test_a_limit_is_told_when_it_falls_and_not_when_it_rises(ours, graph_api):
     assert [line[1:] for line in timeline(ours)] == [("TIER_10K", "TIER_100K"), ("TIER_100K", "TIER_2K")]
 
 
+def test_what_meta_lets_it_send_is_a_line_too(ours, graph_api):
+    check(ours)
+    graph_api.facts = FACTS | {"health_status": {"can_send_message": "LIMITED"}}
+    check(ours, hours=1)
+
+    assert timeline(ours) == [("sending", "AVAILABLE", "LIMITED")]
+
+
 def test_an_app_that_is_not_subscribed_is_told(ours, graph_api):
     graph_api.apps = [{"whatsapp_business_api_data": {"id": "of somebody else"}}]
     check(ours)

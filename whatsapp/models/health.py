@@ -15,7 +15,7 @@ class HealthKind(models.TextChoices):
     NAME = "name", _("display name")
     NAME_REVIEW = "name_review", _("name review")
     TOKEN = "token", _("token")
-    SENDING = "sending", _("sending")
+    SENDING = "sending", _("may send")
     ACCOUNT = "account", _("business account")
     SECURITY = "security", _("security")
 

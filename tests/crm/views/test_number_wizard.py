@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from crm.silences import SILENT
 from tenants import clock
 from tenants.models import Alert
 from tests.crm.views.wizard import ACCOUNT, ENGLISH, at_the_simulator, breaks, checks_in, signed_in
 from tests.whatsapp.simulator.conftest import NUMBER, TOKEN
+from whatsapp.alerting import tell
 from whatsapp.checking import check_connection
-from whatsapp.models import HealthChange, Number
+from whatsapp.models import Endpoint, HealthChange, Number
 
 pytestmark = pytest.mark.django_db
 
@@ -177,6 +179,23 @@ def test_the_loop_waits_then_sees_a_real_webhook_then_gives_up(admin, ours, numb
     assert loop()[0] == "pass"
 
 
+def test_a_number_that_is_silent_is_not_called_heard(admin, ours, number):
+    hears(ours)
+    with ours.transaction():
+        tell(ours.number, SILENT, True, minutes=47, every=2)
+
+    state, said = checked(admin, number)["loop"]
+
+    assert state == "fail" and "It usually hears something by now" in said
+
+
+def test_a_page_of_a_number_that_was_never_asked_about_asks_once(admin, ours, number):
+    assert 'hx-trigger="load"' in admin.get(f"/numbers/{number.pk}/", headers=ENGLISH).content.decode()
+
+    assert 'hx-trigger="load"' not in post(admin, number, "check").content.decode()
+    assert 'hx-trigger="load"' not in admin.get(f"/numbers/{number.pk}/", headers=ENGLISH).content.decode()
+
+
 def test_a_whatsapp_that_does_not_answer_changes_nothing_and_says_so(admin, ours, number, settings):
     check_connection(tenant_id=number.tenant_id, number_id=number.pk, now=clock.now())
     settings.GRAPH_API_URL = "http://127.0.0.1:9"
@@ -233,6 +252,16 @@ def test_a_number_is_picked_from_the_accounts_list(admin, ours, sealed):
     assert answer.url == f"/numbers/{new.pk}/"
     found = checks_in(admin.get(answer.url, headers=ENGLISH).content.decode())
     assert found["token"][0] == "pass" and found["registered"][0] == "fail"
+
+
+def test_a_company_with_an_app_of_its_own_gets_the_address_of_that_app(admin, ours, sealed, settings):
+    with ours.transaction():
+        own = Endpoint.objects.create(tenant=ours.tenant, name="Nuestra app", key="nuestra", verify_token="palabra")
+
+    answer = choose(admin, sealed, endpoint=str(own.pk))
+
+    state, said = checks_in(admin.get(answer.url, headers=ENGLISH).content.decode())["address"]
+    assert state == "fail" and f"{settings.BASE_URL}/webhooks/whatsapp/nuestra/" in said and "palabra" not in said
 
 
 def test_one_that_is_here_or_elsewhere_is_refused_and_nothing_is_lost(admin, ours, theirs, sealed):
