@@ -24,10 +24,13 @@ VERTICALS = [
 
 
 class PastedToken(forms.CharField):
-    """A secret that is pasted and never shown again; line breaks and spaces are slips of the clipboard."""
+    """A secret that is pasted and never shown again; line breaks and spaces are slips of the clipboard.
+
+    It comes back, as dots, in the form that has something else to mend: nobody pastes it twice.
+    """
 
     def __init__(self, **options: Any) -> None:
-        widget = forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=False)
+        widget = forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=True)
         super().__init__(max_length=2000, widget=widget, **options)
 
     def to_python(self, value: Any) -> str:

@@ -94,15 +94,17 @@ def context(request: MemberRequest, number: Number) -> dict[str, Any]:
     """What one row needs, for htmx."""
     now = clock.now()
     return {
-        "row": row(number, now=now, is_silent=is_silent(number)),
+        "row": row(number, now=now, is_silent=is_silent(number, now=now)),
         "queues": choosable(),
         "now": now,
         "me": request.membership,
     }
 
 
-def is_silent(number: Number) -> bool:
-    """Whether its alert of silence is open, seen or not."""
+def is_silent(number: Number, *, now: datetime) -> bool:
+    """Whether its alert of silence is open, seen or not; one that was heard since is closed by the next sweep."""
+    if number.last_webhook_at is None or now - number.last_webhook_at - clock.ahead() < silences.SHORTEST:
+        return False
     return Alert.objects.filter(kind=silences.SILENT, subject=str(number.pk), resolved_at=None).exists()
 
 
@@ -153,7 +155,7 @@ def _heard(number: Number, now: datetime, is_silent: bool) -> Flag:
     if number.last_webhook_at is None:
         return Flag("quiet", "webhook", _("none yet"))
     at = number.last_webhook_at + clock.ahead()
-    if is_silent:
+    if is_silent and now - at >= silences.SHORTEST:
         return Flag("fail", "webhook", _("silence of %(span)s") % {"span": span(now - at)})
     return Flag("quiet", "webhook", row_time(at, now))
 

@@ -120,7 +120,8 @@ def page(
 
 def checks_of(request: MemberRequest, number: Number) -> dict[str, Any]:
     """What the list of checks shows."""
-    found = preconditions_of(number, now=clock.now(), is_silent=number_rows.is_silent(number))
+    now = clock.now()
+    found = preconditions_of(number, now=now, is_silent=number_rows.is_silent(number, now=now))
     loop = next(each for each in found if each.kind is Kind.LOOP)
     return {
         "number": number,
@@ -129,6 +130,6 @@ def checks_of(request: MemberRequest, number: Number) -> dict[str, Any]:
         "asks": not number.findings and request.method == "GET" and not wants_fragment(request),
         "waits": loop.state is State.WAITING and number.loop_started_at is not None,
         "queues": number_rows.choosable(),
-        "now": clock.now(),
+        "now": now,
         "me": request.membership,
     }

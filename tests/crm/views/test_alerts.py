@@ -100,6 +100,13 @@ def test_the_rail_counts_them_for_who_may_see_them(client, ours, who, shown):
     assert ('href="/numbers/"' in said) == shown
 
 
+def test_on_a_phone_ones_own_page_leads_there(client, ours):
+    alert(ours)
+
+    assert 'href="/alerts/"' in page(client, ours.supervisor, "/profile/").split("more-places")[1]
+    assert 'href="/alerts/"' not in page(client, ours.ana, "/profile/")
+
+
 @pytest.mark.parametrize("kind", sorted(alert_words._WRITERS))
 def test_every_kind_says_what_is_so_what_to_do_and_where(ours, kind):
     one = alert(ours, kind)

@@ -121,6 +121,13 @@ def test_a_silence_is_red_and_says_how_long(client, ours):
     assert "ours ventas has heard nothing for 47 min" in said and "one comes every 2 minutes" in said
 
 
+def test_a_number_that_was_heard_since_is_not_red_although_the_sweep_has_not_come_yet(client, ours):
+    change(ours, last_webhook_at=clock.now())
+    told(ours, SILENT, minutes=47, every=2)
+
+    assert "silence of" not in page(client, ours.admin)
+
+
 def test_an_alert_stands_on_top_with_the_way_to_solve_it(client, ours, theirs):
     told(ours, WITHOUT_QUEUE)
     told(theirs, WITHOUT_QUEUE)
