@@ -55,6 +55,11 @@ class ConnectForm(forms.Form):
     """The first step: whose numbers, and the token that may see them."""
 
     waba_id = MetaId(label=_("WhatsApp business account id"), help_text=_("WhatsApp manager › Account tools shows it."))
+    phone_number_id = MetaId(
+        label=_("Phone number id"),
+        required=False,
+        help_text=_("Only where the token may not list the account's numbers; empty shows them all."),
+    )
     token = PastedToken(
         label=_("Access token"),
         help_text=_("Of a system user with both WhatsApp permissions. It is sealed, and never shown again."),

@@ -267,7 +267,7 @@ def _subscribed(findings: Findings, here: Circumstances) -> Precondition:
 
 
 def _address(findings: Findings, here: Circumstances) -> Precondition:
-    """The address at Meta. A loop that was closed proves it, whatever Meta shows (a proxy may stand in between)."""
+    """The address at Meta. Where Meta shows none, a webhook that came all the way proves that there is one."""
     if findings.webhook_url.rstrip("/") == here.webhook_url.rstrip("/"):
         return Precondition(Kind.ADDRESS, State.OK, _("ours"))
     if not findings.webhook_url and _loop(here).is_ok:

@@ -45,9 +45,9 @@ def connect(request: MemberRequest) -> HttpResponse:
     form = number_forms.ConnectForm(request.POST)
     if not form.is_valid():
         return _page(request, form=form, status=422)
-    token, waba_id = form.cleaned_data["token"], form.cleaned_data["waba_id"]
+    token, waba_id, written = (form.cleaned_data[name] for name in ("token", "waba_id", "phone_number_id"))
     try:
-        remote = _numbers_at_whatsapp(token, waba_id)
+        remote = [RemoteNumber(written)] if written else _numbers_at_whatsapp(token, waba_id)
     except ProviderError as failure:
         form.add_error(None, _why(failure))
         return _page(request, form=form, status=422)
@@ -83,10 +83,13 @@ def _add(request: MemberRequest) -> HttpResponse:
 
 def _choose_again(request: MemberRequest, form: number_forms.ChooseForm) -> HttpResponse:
     """The list once more with what is wrong; without a token that opens there is none, and the first step comes again."""
+    written = str(form.data.get("phone_number_id", ""))
     try:
         token, waba_id = _opened(request, str(form.data.get("sealed", ""))), str(form.data.get("waba_id", ""))
         remote = _numbers_at_whatsapp(token, waba_id)
-    except (CannotOpen, binascii.Error, ProviderError):
+    except ProviderError:
+        remote = [RemoteNumber(written)]  # the token may not list them; the one that was written stays
+    except (CannotOpen, binascii.Error):
         first = number_forms.ConnectForm(initial={"waba_id": form.data.get("waba_id", "")})
         return _page(request, form=first, complaints=[_("Paste the token again.")], status=422)
     return _page(request, choice=form, remote=remote, status=422)

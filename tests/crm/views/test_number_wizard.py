@@ -255,6 +255,23 @@ def test_a_number_is_picked_from_the_accounts_list(admin, ours, sealed):
     assert found["token"][0] == "pass" and found["registered"][0] == "fail"
 
 
+def test_a_token_that_may_not_list_the_account_connects_the_number_that_is_written(admin, ours, number, simulator):
+    simulator.call(
+        "POST", "/control/numbers", {"phone_number_id": NEW["number"], "scopes": ["whatsapp_business_messaging"]}
+    )
+    said = {"waba_id": ACCOUNT, "token": NEW["token"]}
+    assert admin.post("/numbers/connect/", said, headers=ENGLISH).status_code == 422
+
+    page = admin.post("/numbers/connect/", said | {"phone_number_id": NEW["number"]}, headers=ENGLISH).content.decode()
+    sealed = page.split('name="sealed" value="')[1].split('"')[0]
+    refused = choose(admin, sealed, alias="")
+    assert refused.status_code == 422 and NEW["number"] in refused.content.decode()
+    answer = choose(admin, sealed)
+
+    found = checks_in(admin.get(answer.url, headers=ENGLISH).content.decode())
+    assert found["scopes"][0] == "fail" and "whatsapp_business_management" in found["scopes"][1]
+
+
 def test_a_company_with_an_app_of_its_own_gets_the_address_of_that_app(admin, ours, sealed, settings):
     with ours.transaction():
         own = Endpoint.objects.create(tenant=ours.tenant, name="Nuestra app", key="nuestra", verify_token="palabra")
