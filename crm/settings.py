@@ -339,6 +339,7 @@ SPECTACULAR_SETTINGS = {
 # --- Mail, errors, logs ---------------------------------------------------------------------------------------------
 
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 20  # a server that does not answer must not keep a worker's thread
 # Who is told of alerts by mail; empty: each company's owners and admins.
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ventana <no-reply@localhost>")

@@ -7,6 +7,7 @@ and an older one never replaces what a newer one said.
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext_noop
 
@@ -84,8 +85,11 @@ def merge_notices(notices: Iterable[tuple[Notice, datetime]]) -> None:
         reader = _READERS.get(notice.field)
         if reader is None:
             continue
+        told: set[UUID] = set()
         for number in _numbers_of(notice):
-            reader(number, notice.value, notice.at or received_at)
+            # What is about the whole account is a line for each of its numbers, and one alert for each company.
+            reader(number, notice.value, notice.at or received_at, number.tenant_id not in told)
+            told.add(number.tenant_id)
 
 
 def _numbers_of(notice: Notice) -> list[Number]:
@@ -133,7 +137,7 @@ def _heard(number: Number, column: str, word: str, at: datetime) -> None:
         note(number, kind, after=word, at=at)
 
 
-def _quality_update(number: Number, value: dict[str, Any], at: datetime) -> None:
+def _quality_update(number: Number, value: dict[str, Any], at: datetime, speaks: bool) -> None:
     event = _word(value.get("event"))
     _heard(number, "messaging_limit", _tier(value.get("max_daily_conversations_per_business")), at)
     if not value.get("max_daily_conversations_per_business"):
@@ -143,12 +147,12 @@ def _quality_update(number: Number, value: dict[str, Any], at: datetime) -> None
     _heard(number, "status", _STATUS_EVENTS.get(event, ""), at)
 
 
-def _capability_update(number: Number, value: dict[str, Any], at: datetime) -> None:
+def _capability_update(number: Number, value: dict[str, Any], at: datetime, speaks: bool) -> None:
     said = value.get("max_daily_conversations_per_business") or value.get("max_daily_conversation_per_phone")
     _heard(number, "messaging_limit", _tier(said), at)
 
 
-def _name_update(number: Number, value: dict[str, Any], at: datetime) -> None:
+def _name_update(number: Number, value: dict[str, Any], at: datetime, speaks: bool) -> None:
     decision = _word(value.get("decision"))
     if decision and note(number, HealthKind.NAME_REVIEW, after=decision, at=at):
         name = _word(value.get("requested_verified_name"))
@@ -156,7 +160,7 @@ def _name_update(number: Number, value: dict[str, Any], at: datetime) -> None:
         tell(number, NAME_REJECTED, decision == "REJECTED", name=name, reason=reason)
 
 
-def _account_update(number: Number, value: dict[str, Any], at: datetime) -> None:
+def _account_update(number: Number, value: dict[str, Any], at: datetime, speaks: bool) -> None:
     event = _word(value.get("event"))
     ban = _word(_object(value.get("ban_info")).get("waba_ban_state"))
     happened = ban or event
@@ -165,38 +169,40 @@ def _account_update(number: Number, value: dict[str, Any], at: datetime) -> None
     details = [_word(each.get("restriction_type")) for each in _objects(value.get("restriction_info"))]
     details.append(_word(_object(value.get("disconnection_info")).get("reason")))
     facts = {"event": happened, "details": [detail for detail in details if detail]}
-    if happened in _RESTRICTING:
-        tell(number, RESTRICTED, True, severity=Severity.CRITICAL, **facts)
-    elif happened in _FREEING:
+    if happened in _FREEING:
         tell(number, RESTRICTED, False)
+    elif not speaks:
+        return
+    elif happened in _RESTRICTING:
+        tell(number, RESTRICTED, True, severity=Severity.CRITICAL, **facts)
     elif event == "ACCOUNT_VIOLATION":
         violation = _word(_object(value.get("violation_info")).get("violation_type"))
         tell(number, ACCOUNT_WARNING, True, event=event, details=[violation])
 
 
-def _account_alert(number: Number, value: dict[str, Any], at: datetime) -> None:
+def _account_alert(number: Number, value: dict[str, Any], at: datetime, speaks: bool) -> None:
     alert = _object(value.get("alert_info"))
     kind, severity = _word(alert.get("alert_type")), _word(alert.get("alert_severity"))
     if not kind or not note(number, HealthKind.ACCOUNT, after=kind, at=at):
         return
     is_over = _word(alert.get("alert_status")) == "NONE"
-    if is_over or severity in ("WARNING", "CRITICAL"):
+    if is_over or (speaks and severity in ("WARNING", "CRITICAL")):
         weight = Severity.CRITICAL if severity == "CRITICAL" else Severity.WARNING
         details = [_word(alert.get("alert_description"))[:300]]
         tell(number, ACCOUNT_WARNING, not is_over, severity=weight, event=kind, details=details)
 
 
-def _review_update(number: Number, value: dict[str, Any], at: datetime) -> None:
+def _review_update(number: Number, value: dict[str, Any], at: datetime, speaks: bool) -> None:
     decision = _word(value.get("decision"))
     if decision and note(number, HealthKind.ACCOUNT, after=f"REVIEW_{decision}", at=at):
-        tell(
-            number, RESTRICTED, decision == "REJECTED", severity=Severity.CRITICAL, event="REVIEW_REJECTED", details=[]
-        )
+        is_rejected = decision == "REJECTED"
+        if speaks or not is_rejected:
+            tell(number, RESTRICTED, is_rejected, severity=Severity.CRITICAL, event="REVIEW_REJECTED", details=[])
 
 
-def _security(number: Number, value: dict[str, Any], at: datetime) -> None:
+def _security(number: Number, value: dict[str, Any], at: datetime, speaks: bool) -> None:
     event = _word(value.get("event"))
-    if event and note(number, HealthKind.SECURITY, after=event, at=at):
+    if event and note(number, HealthKind.SECURITY, after=event, at=at) and speaks:
         tell(number, PIN_ASKED, True, event=event)
 
 

@@ -231,7 +231,10 @@ def _registered(findings: Findings) -> Precondition:
     elif findings.status == "BANNED":
         fix = _("Meta has banned this number. Ask for a review in WhatsApp manager › Account quality.")
     else:
-        fix = _("Register it: choose a PIN of six digits, or give the one that it has for its second step.")
+        fix = _(
+            "Register it: choose a PIN of six digits, or give the one that it has for its second step. Meta allows ten"
+            " tries in 72 hours."
+        )
     return Precondition(Kind.REGISTERED, State.FAILED, detail, fix)
 
 
@@ -291,7 +294,8 @@ def _loop(here: Circumstances) -> Precondition:
         return Precondition(Kind.LOOP, State.OK, _("a webhook arrived"))
     write = _("Write to %(number)s from any phone: this page sees by itself when it arrives.") % {"number": here.number}
     if here.is_silent and (begun is None or (last and last > begun)):
-        return Precondition(Kind.LOOP, State.FAILED, _("silent"), f"{_('It usually hears something by now.')} {write}")
+        usual = _("It usually hears something by now.")
+        return Precondition(Kind.LOOP, State.FAILED, _("silent"), f"{usual} {write}")
     if begun and here.now - begun < LOOP_PATIENCE:
         return Precondition(Kind.LOOP, State.WAITING, _("waiting for a message"), write)
     if begun:

@@ -1,15 +1,18 @@
 """What the page of numbers shows of each: words and shapes made from its columns, without asking anybody."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import Count, Prefetch
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from crm import silences
+from crm.models import Message
 from crm.templatetags.inbox import row_time, span
 from tenants import clock
 from tenants.alerts import words_of
@@ -20,6 +23,7 @@ from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import HealthChange, HealthKind, Number, TokenState
 from whatsapp.preconditions import Kind
 
+MINUTE = timedelta(minutes=1)
 SHOWN_ALERTS = 4
 SHOWN_CHANGES = 30
 TITLES = {
@@ -71,6 +75,7 @@ def page(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
     about_numbers = [alert for alert in alerts if alert.subject in subjects]
     silent = {alert.subject for alert in about_numbers if alert.kind == silences.SILENT}
     about_numbers.sort(key=lambda alert: alert.severity != "critical")
+    sent = _sent_lately(now)
     queues = list(
         Queue.objects.filter(is_triage=False)
         .prefetch_related(
@@ -80,7 +85,9 @@ def page(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
         .order_by("name")
     )
     return {
-        "rows": [row(number, now=now, is_silent=str(number.pk) in silent) for number in numbers],
+        "rows": [
+            row(number, now=now, is_silent=str(number.pk) in silent, sent=sent.get(number.pk, 0)) for number in numbers
+        ],
         "alerts": [(alert, words_of(alert)) for alert in about_numbers[:SHOWN_ALERTS]],
         "more_alerts": max(len(about_numbers) - SHOWN_ALERTS, 0),
         "queues": queues,
@@ -94,7 +101,7 @@ def context(request: MemberRequest, number: Number) -> dict[str, Any]:
     """What one row needs, for htmx."""
     now = clock.now()
     return {
-        "row": row(number, now=now, is_silent=is_silent(number, now=now)),
+        "row": row(number, now=now, is_silent=is_silent(number, now=now), sent=_sent_lately(now).get(number.pk, 0)),
         "queues": choosable(),
         "now": now,
         "me": request.membership,
@@ -112,7 +119,14 @@ def choosable() -> list[Queue]:
     return list(Queue.objects.filter(is_triage=False).order_by("name"))
 
 
-def row(number: Number, *, now: datetime, is_silent: bool) -> Row:
+def _sent_lately(now: datetime) -> dict[UUID, int]:
+    """How many messages each number handed to WhatsApp within the last minute; served by crm_message_time."""
+    lately = Message.objects.filter(sent_at__gte=now - 10 * MINUTE, accepted_at__gte=now - MINUTE)
+    counted = lately.order_by().values("number").annotate(count=Count("pk"))
+    return {line["number"]: line["count"] for line in counted}
+
+
+def row(number: Number, *, now: datetime, is_silent: bool, sent: int = 0) -> Row:
     capabilities = CAPABILITIES[number.provider]
     pace = capabilities.pace(coexistence=number.is_coexistence, throughput=number.sends_per_second)
     kind, icon, words = _QUALITIES.get(number.quality, ("", "", ""))
@@ -120,7 +134,7 @@ def row(number: Number, *, now: datetime, is_silent: bool) -> Row:
         number=number,
         quality=Flag(kind, icon, words) if words else None,
         limit=limit_words(number.messaging_limit),
-        pace=number_format(pace, 0 if pace >= 10 else 1),
+        pace=f"{math.ceil(sent / 60)} / {number_format(pace, 0 if pace >= 10 else 1)}",
         token=_token(number, now),
         heard=_heard(number, now, is_silent),
     )

@@ -225,6 +225,28 @@ def test_what_is_bad_news_is_an_alert(ours, strangers, field, value, kind, sever
     assert alerts(strangers) == {}
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("account_update", {"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "DISABLE"}}),
+        ("account_update", {"event": "ACCOUNT_VIOLATION"}),
+        ("account_review_update", {"decision": "REJECTED"}),
+        ("account_alerts", {"alert_info": {"alert_severity": "WARNING", "alert_status": "ACTIVE", "alert_type": "X"}}),
+    ],
+)
+def test_what_concerns_an_account_is_a_line_of_each_number_and_one_alert(ours, field, value):
+    with ours.transaction():
+        Number.objects.create(
+            tenant=ours.tenant, alias="otro", phone_number_id="100000000000008", waba_id="300000000000001"
+        )
+
+    happens(field, **value)
+
+    assert len(timeline(ours)) == 2
+    with ours.transaction():
+        assert Alert.objects.filter(resolved_at=None).count() == 1
+
+
 def test_a_restriction_that_is_over_is_resolved(ours):
     happens("account_update", event="DISABLED_UPDATE", ban_info={"waba_ban_state": "DISABLE"})
     happens("account_update", at=webhooks.NOON + 60, event="DISABLED_UPDATE", ban_info={"waba_ban_state": "REINSTATE"})

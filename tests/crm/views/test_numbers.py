@@ -8,7 +8,7 @@ from crm.models import Conversation
 from crm.silences import SILENT
 from tenants import clock
 from tenants.models import Alert, Severity
-from tests.crm.views.talk import conversation
+from tests.crm.views.talk import conversation, outbound
 from tests.crm.views.wizard import ENGLISH, signed_in
 from whatsapp import health
 from whatsapp.alerting import tell
@@ -84,12 +84,23 @@ def test_each_number_shows_how_it_is(client, ours):
         "+51 1 555 0101",
         "Medium",
         "10,000",
-        ">20<",
+        ">0 / 20<",
         "expires in 4 days",
         "3 min",
         "test mode",
     ):
         assert words in said, words
+
+
+def test_the_pace_of_the_last_minute_stands_before_what_is_allowed(client, ours):
+    now = clock.now()
+    with ours.transaction():
+        talk = conversation(ours, now=now)
+        for seconds in range(61):
+            outbound(talk, at=now - timedelta(seconds=30), accepted_at=now - timedelta(seconds=seconds % 50))
+        outbound(talk, at=now - timedelta(minutes=5), accepted_at=now - timedelta(minutes=5))
+
+    assert ">2 / 80<" in page(client, ours.admin)
 
 
 @pytest.mark.parametrize(
