@@ -97,17 +97,6 @@ def page(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def context(request: MemberRequest, number: Number) -> dict[str, Any]:
-    """What one row needs, for htmx."""
-    now = clock.now()
-    return {
-        "row": row(number, now=now, is_silent=is_silent(number, now=now), sent=_sent_lately(now).get(number.pk, 0)),
-        "queues": choosable(),
-        "now": now,
-        "me": request.membership,
-    }
-
-
 def is_silent(number: Number, *, now: datetime) -> bool:
     """Whether its alert of silence is open, seen or not; one that was heard since is closed by the next sweep."""
     if number.last_webhook_at is None or now - number.last_webhook_at - clock.ahead() < silences.SHORTEST:
@@ -126,7 +115,7 @@ def _sent_lately(now: datetime) -> dict[UUID, int]:
     return {line["number"]: line["count"] for line in counted}
 
 
-def row(number: Number, *, now: datetime, is_silent: bool, sent: int = 0) -> Row:
+def row(number: Number, *, now: datetime, is_silent: bool, sent: int) -> Row:
     capabilities = CAPABILITIES[number.provider]
     pace = capabilities.pace(coexistence=number.is_coexistence, throughput=number.sends_per_second)
     kind, icon, words = _QUALITIES.get(number.quality, ("", "", ""))

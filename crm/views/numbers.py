@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
 
 from crm import number_forms
 from crm.explanations import sentence
@@ -50,7 +51,8 @@ def queue(request: MemberRequest, number_id: UUID) -> HttpResponse:
     if number.queue:
         resolve_alert(tenant_id=number.tenant_id, kind=WITHOUT_QUEUE, subject=str(number.pk))
     if wants_fragment(request):
-        return render(request, "crm/numbers/_row.html", number_rows.context(request, number))
+        rows = render(request, "crm/numbers/_main.html", number_rows.page(request, now=clock.now()))
+        return trigger_client_event(rows, "number-changed")
     return redirect("number", number.pk) if request.POST.get("next") == "number" else redirect("numbers")
 
 
@@ -93,10 +95,11 @@ def checks(request: MemberRequest, number_id: UUID) -> HttpResponse:
 
 
 def checklist(request: MemberRequest, number: Number, *, status: int = 200, **more: Any) -> HttpResponse:
-    """The list for htmx, else the way back to the page it stands on."""
+    """The list for htmx, after a change with all that stands beside it; else the way back to the page it stands on."""
     if not wants_fragment(request):
         return redirect("number", number.pk) if status == 200 else page(request, number=number, status=status, **more)
-    return render(request, "crm/numbers/_checks.html", checks_of(request, number) | more, status=status)
+    beside = number_rows.page(request, now=clock.now()) if request.method == "POST" else {}
+    return render(request, "crm/numbers/_checks.html", beside | checks_of(request, number) | more, status=status)
 
 
 def number_or_404(number_id: UUID) -> Number:
@@ -114,7 +117,6 @@ def page(
         context["form"] = form or number_forms.NumberForm(instance=number, tenant=tenant)
         context["token_form"] = more.get("token_form") or number_forms.TokenForm(initial={"waba_id": number.waba_id})
         context["history"] = number_rows.history(number)
-        context["pause_words"] = sentence(number.paused_reason)
     return render(request, "crm/numbers/index.html", context, status=status)
 
 
@@ -129,7 +131,8 @@ def checks_of(request: MemberRequest, number: Number) -> dict[str, Any]:
         "ready": sum(each.is_ok for each in found),
         "asks": not number.findings and request.method == "GET" and not wants_fragment(request),
         "waits": loop.state is State.WAITING and number.loop_started_at is not None,
-        "queues": number_rows.choosable(),
+        "choosable": number_rows.choosable(),
+        "pause_words": sentence(number.paused_reason),
         "now": now,
         "me": request.membership,
     }

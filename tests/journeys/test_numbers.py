@@ -61,7 +61,9 @@ def test_a_number_is_connected_until_everything_is_green(running, person):
 def test_an_alert_leads_to_what_solves_it_and_is_marked_as_seen(running, person):
     supervisor = person("supervisor@demo.test")
     running.customer_writes(
-        phone_number_id="100000000000002", field="security", value={"event": "PIN_RESET_REQUEST", "requester": "1"}
+        phone_number_id="100000000000002",
+        field="security",
+        value={"display_phone_number": "5117001002", "event": "PIN_RESET_REQUEST", "requester": "1"},
     )
     alert = supervisor.locator(".notice", has_text="PE Soporte")
     for _ in range(40):

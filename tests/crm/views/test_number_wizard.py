@@ -168,7 +168,7 @@ def test_the_loop_waits_then_sees_a_real_webhook_then_gives_up(admin, ours, numb
 
     assert "not tried yet" in loop()[1]
     answer = admin.post(f"/numbers/{number.pk}/test/", headers={**ENGLISH, "HX-Request": "true"}).content.decode()
-    assert 'hx-trigger="every 3s"' in answer and checks_in(answer)["loop"][0] == "wait"
+    assert ", every 3s" in answer and checks_in(answer)["loop"][0] == "wait"
 
     with ours.transaction():
         Number.objects.filter(pk=number.pk).update(loop_started_at=clock.now() - timedelta(minutes=11))
@@ -177,6 +177,18 @@ def test_the_loop_waits_then_sees_a_real_webhook_then_gives_up(admin, ours, numb
 
     hears(ours)
     assert loop()[0] == "pass"
+
+
+def test_what_stands_beside_the_list_is_told_too(admin, ours, number, simulator):
+    breaks(simulator, token_state="expired")
+    page = post(admin, number, "check").content.decode()
+    assert "Meta refuses the token of ours ventas" in page and 'id="numbers-main" hx-swap-oob="true"' in page
+    assert "It is paused" in page
+
+    breaks(simulator, token_state="valid")
+    page = post(admin, number, "check").content.decode()
+
+    assert "Meta refuses the token" not in page and "It is paused" not in page and "never expires" in page
 
 
 def test_a_number_that_is_silent_is_not_called_heard(admin, ours, number):

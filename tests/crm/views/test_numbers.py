@@ -163,6 +163,7 @@ def test_a_queue_is_chosen_in_the_row_and_what_waited_in_triage_follows(
 
     assert f'id="number-{ours.number.pk}"' in answer.content.decode()
     assert f'value="{ours.support.pk}" selected' in answer.content.decode()
+    assert "has no queue" not in answer.content.decode() and "number-changed" in answer["HX-Trigger"]
     with ours.transaction():
         assert Number.objects.get(pk=ours.number.pk).queue_id == ours.support.pk
         assert not Alert.objects.filter(resolved_at=None).exists()
