@@ -61,7 +61,7 @@ def _refused(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
         name,
         _("It expired or was revoked, and the number is paused. Paste a new one; what is waiting is sent then."),
         _("Paste a token"),
-        _page(alert),
+        f"{_page(alert)}#token",
     )
 
 
@@ -74,7 +74,7 @@ def _expires(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
             " system user is renewed by itself when the app's id and secret are configured."
         ),
         _("Paste a token"),
-        _page(alert),
+        f"{_page(alert)}#token",
     )
 
 

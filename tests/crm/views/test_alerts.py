@@ -38,7 +38,7 @@ def test_the_worst_comes_first_with_what_solves_it_and_nothing_of_others(client,
     said = page(client, ours.supervisor)
 
     assert said.index("Meta refuses the token of ours ventas") < said.index("ours ventas has no queue")
-    assert f'href="/numbers/{ours.number.pk}/">Paste a token' in said
+    assert f'href="/numbers/{ours.number.pk}/#token">Paste a token' in said
     assert "theirs" not in said
 
 
