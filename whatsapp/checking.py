@@ -101,7 +101,7 @@ def _record(number: Number, answer: Answer, *, now: datetime) -> None:
     could, can = number.findings.get("can_send", ""), answer.remote.can_send if answer.remote else ""
     if could and can and could != can:
         note(number, HealthKind.SENDING, before=could, after=can, at=now)
-    number.findings = found(answer, waba_id=number.waba_id).as_json() | {"refused": number.findings.get("refused", {})}
+    number.findings = found(answer, waba_id=number.waba_id).as_json()
     if not is_valid:
         number.paused_reason = number.paused_reason or Reason.AUTH.value
     elif number.paused_reason == Reason.AUTH or (answer.remote and answer.remote.can_send == "AVAILABLE"):

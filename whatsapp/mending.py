@@ -20,7 +20,8 @@ MENDABLE = (Kind.REGISTERED, Kind.SUBSCRIBED, Kind.ADDRESS)
 def mend(*, tenant_id: UUID, number_id: UUID, kind: Kind, now: datetime, pin: str = "") -> bool:
     """Put one precondition right and ask WhatsApp about all of them again; whether it was taken.
 
-    Why it was not is kept with the number, for the list. Opens its own transactions, with the calls in between.
+    Why it was not is kept with the number, for the list, until WhatsApp is asked the next time. Opens its own
+    transactions, with the calls in between. Raises UnknownProvider for a number that another way leads to.
     """
     assert current_scope() is None, "No transaction may be open while WhatsApp is asked."
     with tenant_transaction(tenant_id):
@@ -41,12 +42,12 @@ def mend(*, tenant_id: UUID, number_id: UUID, kind: Kind, now: datetime, pin: st
             provider.register(account, pin=pin)
     except ProviderError as failure:
         refused = _refusal(kind, failure, url)
-    with tenant_transaction(tenant_id):
-        number = Number.objects.select_for_update().get(pk=number_id)
-        kept = {name: said for name, said in number.findings.get("refused", {}).items() if name != kind}
-        number.findings = number.findings | {"refused": kept | ({kind.value: refused} if refused else {})}
-        number.save(update_fields=["findings"])
     check_connection(tenant_id=tenant_id, number_id=number_id, now=now)
+    if refused:
+        with tenant_transaction(tenant_id):
+            number = Number.objects.select_for_update().get(pk=number_id)
+            number.findings = number.findings | {"refused": {kind.value: refused}}
+            number.save(update_fields=["findings"])
     return not refused
 
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -14,7 +14,7 @@ from crm.views.numbers import number_or_404
 from tenants.middleware import outside_transaction
 from tenants.requests import MemberRequest
 from whatsapp.models import Number
-from whatsapp.providers import get_provider
+from whatsapp.providers import UnknownProvider, get_provider
 from whatsapp.providers.base import ProviderError, Refused
 
 
@@ -25,7 +25,10 @@ def profile(request: MemberRequest, number_id: UUID) -> HttpResponse:
     """Show the profile as it is at WhatsApp; a POST changes it there."""
     with company_transaction(request):
         number = number_or_404(number_id)
-        account, provider = number.account(), get_provider(number.provider)
+        try:
+            account, provider = number.account(), get_provider(number.provider)
+        except UnknownProvider:
+            raise Http404 from None  # nothing of it is kept at Meta
     if request.method == "GET":
         try:
             known = provider.fetch_profile(account)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -27,7 +27,7 @@ from whatsapp.checking import check_connection
 from whatsapp.errors import Reason
 from whatsapp.models import Number
 from whatsapp.preconditions import Kind
-from whatsapp.providers import get_provider
+from whatsapp.providers import PROVIDERS, get_provider
 from whatsapp.providers.base import Account, ProviderError, Refused, RemoteNumber
 
 _PURPOSE = "crm.views.connecting.token"  # what the token is sealed for while it waits in the form
@@ -99,9 +99,11 @@ def _choose_again(request: MemberRequest, form: number_forms.ChooseForm) -> Http
 @administrator_required
 @require_POST
 def mend(request: MemberRequest, number_id: UUID) -> HttpResponse:
-    """`do=check` asks WhatsApp again; `register`, `subscribe` and `direct` put one thing right first."""
+    """`do=check` asks WhatsApp again; `registered`, `subscribed` and `address` put that one thing right first."""
     with company_transaction(request):
-        number_or_404(number_id)
+        number = number_or_404(number_id)
+    if number.provider not in PROVIDERS:
+        raise Http404  # nothing of it can be put right at Meta
     which: dict[str, Any] = {"tenant_id": request.membership.tenant_id, "number_id": number_id, "now": clock.now()}
     kind = {"registered": Kind.REGISTERED, "subscribed": Kind.SUBSCRIBED, "address": Kind.ADDRESS}.get(
         request.POST.get("do", "")

@@ -130,6 +130,7 @@ def test_a_wrong_pin_is_said_as_meta_says_it_and_forgotten_once_it_is_right(admi
 
     state, said = checked(admin, number, "registered", pin="111111")["registered"]
     assert state == "fail" and "PIN" in said and "Meta refused" in said
+    assert "Meta refused" not in checked(admin, number)["registered"][1]
 
     assert checked(admin, number, "registered", pin="654321")["registered"][0] == "pass"
 

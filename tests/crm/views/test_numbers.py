@@ -63,6 +63,15 @@ def test_a_number_of_another_company_is_not_there(client, ours, theirs, address)
     assert answer.status_code == 404
 
 
+@pytest.mark.parametrize("address", ["mend/", "profile/"])
+def test_what_is_metas_is_not_there_for_a_number_of_another_provider(client, ours, address):
+    change(ours, provider="lite")
+    signed_in(client, ours.admin)
+
+    assert client.get(f"/numbers/{ours.number.pk}/").status_code == 200
+    assert client.post(f"/numbers/{ours.number.pk}/{address}", {"do": "subscribed"}).status_code == 404
+
+
 def test_a_supervisor_reads_without_buttons_that_would_not_work(client, ours):
     said = page(client, ours.supervisor, f"/numbers/{ours.number.pk}/")
 
