@@ -6,6 +6,7 @@ The work itself waits in Postgres rows. A task opens its own short transactions.
 import logging
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
-from tenants import counters
+from tenants import clock, counters
 from tenants.context import system_transaction, tenant_transaction
+from whatsapp import health
 from whatsapp import tasks as whatsapp_tasks
 from whatsapp.retention import keep_webhooks
 from whatsapp.tasks import submit_templates, sync_templates
@@ -195,7 +197,6 @@ def report(hours: int = 2) -> None:
     """Count the reports' last hours anew, and see to the budgets."""
     from crm import budgets
     from crm.reports import rollups
-    from tenants import clock
 
     now = clock.now()
     rollups.refresh(now, hours=hours)
@@ -206,9 +207,24 @@ def report(hours: int = 2) -> None:
 def suspect() -> int:
     """Look for people who have probably blocked a number: in full every few hours, else what has just spoken."""
     from crm import suspecting
-    from tenants import clock
 
     return suspecting.run(clock.now())
+
+
+@shared_task(name="crm.bells.silence")
+def silence() -> int:
+    """Look for numbers that usually get messages at this hour and hear nothing."""
+    from crm import silences
+
+    return silences.watch(clock.now())
+
+
+@shared_task(name="crm.bells.mail_alerts")
+def mail_alerts() -> int:
+    """Tell by mail what needs somebody and has not been told."""
+    from tenants import mailing
+
+    return mailing.mail_alerts(now=clock.now())
 
 
 @shared_task(name="crm.bells.reconcile")
@@ -224,7 +240,6 @@ def wake() -> int:
     """Bring back the conversations whose snooze is over."""
     from crm import routing
     from crm.models import Conversation, ConversationStatus
-    from tenants import clock
 
     now = clock.now()
     with system_transaction():
@@ -246,8 +261,9 @@ DELETE FROM crm_unmatchedstatus WHERE ctid IN (
 
 @shared_task(name="crm.bells.forget")
 def forget() -> dict[str, int]:
-    """Drop what is past its time: days of merged webhooks, statuses of messages that are not ours."""
+    """Drop what is past its time: days of merged webhooks, old lines of health, statuses of messages that are not ours."""
     made, dropped = keep_webhooks(days=settings.WEBHOOK_RETENTION_DAYS)
+    health.forget(before=clock.now() - timedelta(days=settings.HEALTH_RETENTION_DAYS))
     statuses = 0
     while True:
         with system_transaction(), connection.cursor() as cursor:

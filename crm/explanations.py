@@ -14,6 +14,7 @@ NOT_FAILED, NOT_UNKNOWN, CANCELLED = "not_failed", "not_unknown", "cancelled"
 CAPTION_TOO_LONG, NO_FILES, NO_OPTIONS = "caption_too_long", "no_files", "no_options"
 NO_LOCATIONS, NO_CARDS = "no_locations", "no_cards"
 UNKNOWN_FLOW, FLOW_WITHOUT_KEY, NO_FLOWS = "unknown_flow", "flow_without_key", "no_flows"
+TEST_MODE = "test_mode"
 FILE_GONE, FILE_TOO_LARGE, FILE_UNREACHABLE = "file_gone", "file_too_large", "file_unreachable"
 FILE_FORBIDDEN, FILE_REFUSED, FILE_UNREADABLE = "file_forbidden", "file_refused", "file_unreadable"
 
@@ -48,6 +49,7 @@ _SENTENCES: dict[str, Any] = {
     TOO_LONG: _("WhatsApp takes at most 4,096 characters. Shorten the message."),
     PAUSED: _("This number is paused. An administrator has to mend it; what is waiting is sent then."),
     INACTIVE: _("This number is switched off."),
+    TEST_MODE: _("This number is in test mode and sends to its test phones alone. An administrator can add this one."),
     NO_ADDRESS: _("This contact has no phone or WhatsApp id to write to."),
     UNKNOWN_TEMPLATE: _("This template is not approved for this number."),
     INCOMPLETE_TEMPLATE: _("Fill in every variable, without line breaks, tabs or more than four spaces in a row."),

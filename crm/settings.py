@@ -170,6 +170,8 @@ CLOCK_NEXT = ["sequences.runner.next_due", "sequences.broadcasting.next_start"]
 # Who answers a phone that fills in a Flow: a function of `whatsapp.flows.exchanging.Exchange`.
 FLOW_SCREENS = "crm.flows.screens.answer"
 DASHBOARD_SECTIONS = ["sequences.reporting.section"]
+# Functions of an alert that give its words, or None when its kind is not theirs.
+ALERT_WORDS = ["crm.alert_words.words_of"]
 RAIL_COUNTS = {"pending": "sequences.handwork.waiting"}
 
 CELERY_BEAT_SCHEDULE = {
@@ -204,11 +206,14 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-flows": {"task": "whatsapp.tasks.sweep_flows", "schedule": 10.0, "options": {"expires": 10}},
     "sync-flows": {"task": "whatsapp.tasks.sync_flows", "schedule": 3600.0, "options": {"expires": 600}},
     "submit-templates": {"task": "whatsapp.tasks.submit_templates", "schedule": 15.0, "options": {"expires": 15}},
+    "watch-silence": {"task": "crm.bells.silence", "schedule": 300.0, "options": {"expires": 300}},
+    "mail-alerts": {"task": "crm.bells.mail_alerts", "schedule": 60.0, "options": {"expires": 60}},
     "forget": {"task": "crm.bells.forget", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 # --- WhatsApp -------------------------------------------------------------------------------------------------------
 
+META_APP_ID = env.str("META_APP_ID", default="")
 META_APP_SECRET = env.str("META_APP_SECRET", default="")
 META_VERIFY_TOKEN = env.str("META_VERIFY_TOKEN", default="")
 WHATSAPP_ACCESS_TOKEN = env.str("WHATSAPP_ACCESS_TOKEN", default="")
@@ -217,6 +222,9 @@ GRAPH_API_VERSION = env.str("GRAPH_API_VERSION", default="v25.0")
 CONNECTIONS_FILE = env.str("CONNECTIONS_FILE", default="")
 CONNECTIONS_TENANT = env.str("CONNECTIONS_TENANT", default="")
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
+HEALTH_RETENTION_DAYS = env.int("HEALTH_RETENTION_DAYS", default=365)
+# A function of a number: whether Meta has its key for Flows, or None while it uses none.
+FLOW_KEY_STATE = "whatsapp.flows.keys.is_ready"
 BLOCK_CHECK_HOURS = env.float("BLOCK_CHECK_HOURS", default=6.0)
 SEND_GRACE_SECONDS = env.int("SEND_GRACE_SECONDS", default=600)
 SEND_LEASE_SECONDS = env.int("SEND_LEASE_SECONDS", default=60)
@@ -336,6 +344,9 @@ SPECTACULAR_SETTINGS = {
 # --- Mail, errors, logs ---------------------------------------------------------------------------------------------
 
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 20  # a server that does not answer must not keep a worker's thread
+# Who is told of alerts by mail; empty: each company's owners and admins.
+ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Ventana <no-reply@localhost>")
 
 LOGGING_CONFIG = None

@@ -24,6 +24,7 @@ urlpatterns = [
     path("", include("crm.urls_inbox")),
     path("", include("crm.urls_flows")),
     path("templates/", include("crm.urls_templates")),
+    path("", include("crm.urls_numbers")),
     path("", include("sequences.urls")),
 ]
 if settings.LOCAL:

@@ -15,13 +15,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, Model, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from tenants import people_admin  # noqa: F401  (registers people and memberships)
+from tenants.alerts import words_of
 from tenants.founding import ensure_triage
 from tenants.models import Alert, Membership, Queue, QueueMember, Severity, Tenant
 from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantInline, is_operator
@@ -148,7 +149,7 @@ class AlertAdmin(ReadOnlyAdmin):
     list_filter = [StateFilter, "severity"]
     search_fields = ["kind", "subject"]
     ordering = ["-raised_at"]
-    fields = ["title", "about", "severity", "state", "facts", "raised_at", "last_seen_at", "resolved_at"]
+    fields = ["title", "about", "advice", "severity", "state", "facts", "raised_at", "last_seen_at", "resolved_at"]
     readonly_fields = fields
     actions = ["acknowledge"]
 
@@ -163,11 +164,15 @@ class AlertAdmin(ReadOnlyAdmin):
 
     @display(description=_("alert"), ordering="kind")
     def title(self, obj: Alert) -> str:
-        return gettext(obj.kind).replace("-", " ").capitalize()
+        return words_of(obj).title
 
     @display(description=_("about"))
     def about(self, obj: Alert) -> str:
-        return str(obj.facts.get("number") or obj.subject)
+        return words_of(obj).about
+
+    @display(description=_("what to do"))
+    def advice(self, obj: Alert) -> str:
+        return words_of(obj).advice or "–"
 
     @display(
         description=_("severity"),

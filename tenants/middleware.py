@@ -6,7 +6,9 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import Resolver404, resolve
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -56,10 +58,19 @@ class TenantMiddleware:
         membership = membership_by_session(request)
         if membership is None:
             return render(request, "tenants/no_company.html", status=403)
+        if _opens_its_own(request):
+            return self._as_member(request, membership)
         return self._in_tenant(request, membership)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
         request.failed = True  # type: ignore[attr-defined]
+
+    def _as_member(self, request: HttpRequest, membership: Membership) -> HttpResponse:
+        """As `_in_tenant`, with no transaction open: the view opens short ones, between which it may ask somebody outside."""
+        request.membership = membership  # type: ignore[attr-defined]
+        request.user = membership.user
+        with timezone.override(membership.tenant.timezone):
+            return self.get_response(request)
 
     def _in_tenant(self, request: HttpRequest, membership: Membership) -> HttpResponse:
         request.membership = membership  # type: ignore[attr-defined]
@@ -69,6 +80,20 @@ class TenantMiddleware:
             timezone.override(membership.tenant.timezone),
         ):
             return _rolled_back_on_failure(request, self.get_response(request))
+
+
+def outside_transaction(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Mark a view that speaks with somebody outside: it runs with no transaction open, and opens short ones by itself."""
+    view.outside_transaction = True  # type: ignore[attr-defined]
+    return view
+
+
+def _opens_its_own(request: HttpRequest) -> bool:
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        return False
+    return getattr(view, "outside_transaction", False)
 
 
 class LocaleOfPerson:

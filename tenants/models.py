@@ -271,6 +271,8 @@ class Alert(models.Model):
     resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True, editable=False)
     acknowledged_at = models.DateTimeField(_("acknowledged"), null=True, blank=True)
     acknowledged_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    # The severity of which people were told by mail; one that grew is told again.
+    mailed_severity = models.CharField(max_length=10, blank=True, default="", db_default="", editable=False)
 
     objects: ClassVar[Any] = TenantManager()
     unfenced: models.Manager["Alert"] = models.Manager()
@@ -292,7 +294,13 @@ class Alert(models.Model):
             # The list of what is open, newest first.
             models.Index(
                 fields=["tenant", "-raised_at"], name="tenants_alert_open", condition=models.Q(resolved_at=None)
-            )
+            ),
+            # The list of what is over.
+            models.Index(
+                fields=["tenant", "-resolved_at"],
+                name="tenants_alert_over",
+                condition=models.Q(resolved_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

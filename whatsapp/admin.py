@@ -74,7 +74,18 @@ class NumberAdmin(TenantAdmin):
     actions = ["check_connection", "replay_events", "resume"]
     actions_list = ["upload_connections"]
     actions_submit_line = ["save_and_check"]
-    readonly_fields = ["token_state", "paused_reason", "quality", "checked_at", "last_webhook_at"]
+    readonly_fields = [
+        "token_state",
+        "token_expires_at",
+        "paused_reason",
+        "quality",
+        "messaging_limit",
+        "throughput",
+        "status",
+        "verified_name",
+        "checked_at",
+        "last_webhook_at",
+    ]
     fieldsets = [
         (None, {"fields": ["alias", "queue", "is_active", "paused_reason"]}),
         (
@@ -91,7 +102,7 @@ class NumberAdmin(TenantAdmin):
             },
         ),
         (_("Secrets"), {"fields": ["new_token", "new_verify_token", "endpoint"]}),
-        (_("As last seen"), {"fields": ["token_state", "quality", "checked_at", "last_webhook_at"]}),
+        (_("As last seen"), {"fields": [name for name in readonly_fields if name != "paused_reason"]}),
     ]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

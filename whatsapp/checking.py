@@ -2,23 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from tenants.alerts import raise_alert, resolve_alert
 from tenants.context import current_scope, tenant_transaction
 from tenants.models import Severity
+from whatsapp.alerting import tell
+from whatsapp.asking import EXPIRES_SOON, Answer, ask
 from whatsapp.errors import Reason
-from whatsapp.models import Number, ProviderName, TokenState
+from whatsapp.health import NOT_SUBSCRIBED, absorb, note
+from whatsapp.models import HealthKind, Number, ProviderName, TokenState
+from whatsapp.preconditions import found
 from whatsapp.providers import UnknownProvider, get_provider
-from whatsapp.providers.base import Account, Provider, ProviderError, Refused, RemoteNumber, TokenFacts
+from whatsapp.providers.base import ProviderError, TokenFacts
 
 SILENCE = timedelta(days=2)
-EXPIRES_SOON = timedelta(days=7)
 
 # Kinds of alerts about a number; their subject is the number's own id, `facts["number"]` its alias. As gettext messages
 # so that people read words.
@@ -36,6 +37,7 @@ class Check:
     token_state: TokenState | None
     problems: tuple[str, ...] = ()
     quality: str = ""
+    token: TokenFacts | None = None
 
 
 def check_connection(*, tenant_id: UUID, number_id: UUID, now: datetime) -> Check:
@@ -49,14 +51,14 @@ def check_connection(*, tenant_id: UUID, number_id: UUID, now: datetime) -> Chec
         number = Number.objects.get(pk=number_id)
         provider_name, account = number.provider, number.account()
     try:
-        asked = _ask(get_provider(provider_name), account, now=now)
+        answer = ask(get_provider(provider_name), account, now=now)
     except UnknownProvider:
         return Check(None, (_("This installation has no such provider."),))
     except ProviderError as failure:
         return Check(None, (_("WhatsApp could not be reached: %(reason)s") % {"reason": failure.detail},))
     with tenant_transaction(tenant_id):
-        _record(Number.objects.select_for_update().get(pk=number_id), asked, now=now)
-    return Check(asked.token_state, asked.problems, asked.remote.quality if asked.remote else "")
+        _record(Number.objects.select_for_update().get(pk=number_id), answer, now=now)
+    return Check(answer.token_state, answer.problems, answer.remote.quality if answer.remote else "", answer.token)
 
 
 def is_made_up(phone_number_id: str) -> bool:
@@ -89,73 +91,56 @@ def problems_of(number: Number, *, now: datetime) -> list[str]:
     return problems
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    token_state: TokenState
-    problems: tuple[str, ...] = ()
-    remote: RemoteNumber | None = None
-    expires_at: datetime | None = None
-
-
-def _ask(provider: Provider, account: Account, *, now: datetime) -> _Asked:
-    """The number's facts and its token's. Raises ProviderError when there is no answer that says anything."""
-    if not account.token:
-        return _Asked(TokenState.MISSING, (_("no token"),))
-    refusal: Refused | None = None
-    remote: RemoteNumber | None = None
-    try:
-        remote = provider.fetch_number(account)
-    except Refused as error:
-        if error.reason not in (Reason.AUTH, Reason.INVALID, Reason.NOT_REGISTERED, Reason.UNKNOWN):
-            raise
-        refusal = error
-    facts = _token_facts(provider, account)
-    if (facts is not None and not facts.is_valid) or (refusal is not None and refusal.reason is Reason.AUTH):
-        return _Asked(TokenState.EXPIRED, (_("its token is refused"),), remote)
-    if refusal is not None:
-        # Meta answers 100 for an id that does not exist and for one that the token may not see alike.
-        return _Asked(TokenState.VALID, (_("WhatsApp knows no such id, or the token may not see it"),))
-    assert remote is not None
-    expires_at = facts.expires_at if facts else None
-    problems = list(remote.obstacles) if remote.can_send in ("LIMITED", "BLOCKED") else []
-    if expires_at and expires_at - now < EXPIRES_SOON:
-        problems.append(_("its token expires on %(date)s") % {"date": f"{expires_at:%Y-%m-%d}"})
-    return _Asked(TokenState.VALID, tuple(problems), remote, expires_at)
-
-
-def _token_facts(provider: Provider, account: Account) -> TokenFacts | None:
-    """None when the provider will not say: then a number that answers is proof enough."""
-    try:
-        return provider.inspect_token(account)
-    except ProviderError:
-        return None
-
-
-def _record(number: Number, asked: _Asked, *, now: datetime) -> None:
-    is_valid = asked.token_state is TokenState.VALID
-    number.token_state, number.checked_at = asked.token_state, now
+def _record(number: Number, answer: Answer, *, now: datetime) -> None:
+    is_valid = answer.token_state is TokenState.VALID
+    if number.token_state != answer.token_state:
+        if number.token_state != TokenState.UNKNOWN:
+            note(number, HealthKind.TOKEN, before=number.token_state, after=answer.token_state, at=now)
+        number.token_state = answer.token_state
+    number.checked_at = now
+    could, can = number.findings.get("can_send", ""), answer.remote.can_send if answer.remote else ""
+    if could and can and could != can:
+        note(number, HealthKind.SENDING, before=could, after=can, at=now)
+    number.findings = found(answer, waba_id=number.waba_id).as_json()
     if not is_valid:
         number.paused_reason = number.paused_reason or Reason.AUTH.value
-    elif number.paused_reason == Reason.AUTH or (asked.remote and asked.remote.can_send == "AVAILABLE"):
+    elif number.paused_reason == Reason.AUTH or (answer.remote and answer.remote.can_send == "AVAILABLE"):
         number.paused_reason = ""
-    if asked.remote:
-        number.quality = asked.remote.quality[:10]
-        number.display_number = number.display_number or asked.remote.display_phone[:32]
-    number.save(update_fields=["token_state", "checked_at", "paused_reason", "quality", "display_number"])
-    soon = asked.expires_at is not None and asked.expires_at - now < EXPIRES_SOON
-    blocked = is_valid and (asked.remote is None or asked.remote.can_send == "BLOCKED")
+    columns = ["token_state", "checked_at", "paused_reason", "findings"]
+    if answer.token:
+        number.token_expires_at = answer.expires_at
+        columns.append("token_expires_at")
+    if answer.remote:
+        columns += absorb(number, answer.remote, now=now)
+        number.display_number = number.display_number or answer.remote.display_phone[:32]
+        columns.append("display_number")
+    number.save(update_fields=columns)
+    _tell(number, answer, now=now)
+
+
+def _tell(number: Number, answer: Answer, *, now: datetime) -> None:
+    is_valid, expires_at = answer.token_state is TokenState.VALID, answer.expires_at
+    soon = is_valid and expires_at is not None and expires_at - now < EXPIRES_SOON
+    blocked = is_valid and (answer.remote is None or answer.remote.can_send == "BLOCKED")
     tell(number, TOKEN_REFUSED, not is_valid, severity=Severity.CRITICAL)
-    tell(number, TOKEN_EXPIRES, soon, expires_at=asked.expires_at.isoformat() if asked.expires_at else "")
-    tell(number, CANNOT_SEND, blocked, severity=Severity.CRITICAL, problems=list(asked.problems))
+    tell(
+        number,
+        TOKEN_EXPIRES,
+        soon,
+        severity=urgency(expires_at, now=now),
+        expires_at=expires_at.isoformat() if expires_at else "",
+    )
+    tell(number, CANNOT_SEND, blocked, severity=Severity.CRITICAL, problems=list(answer.problems))
+    if answer.subscribers is not None and answer.token and answer.token.app_id:
+        unheard = number.is_active and answer.token.app_id not in answer.subscribers
+        tell(number, NOT_SUBSCRIBED, unheard, severity=Severity.CRITICAL)
     if not number.paused_reason:
         tell(number, PAUSED, False)
 
 
-def tell(number: Number, kind: str, is_so: bool, *, severity: Severity = Severity.WARNING, **facts: Any) -> None:
-    """Raise the alert about the number while it is so; resolve it when it is not."""
-    tenant_id, subject = number.tenant_id, str(number.pk)
-    if is_so:
-        facts = {"number": str(number), "phone_number_id": number.phone_number_id} | facts
-        raise_alert(tenant_id=tenant_id, kind=kind, subject=subject, severity=severity, facts=facts)
-    else:
-        resolve_alert(tenant_id=tenant_id, kind=kind, subject=subject)
+def urgency(expires_at: datetime | None, *, now: datetime) -> Severity:
+    """How bad it is that a token ends then: it is told at 14 days, again at 7, and on the last one."""
+    left = expires_at - now if expires_at else EXPIRES_SOON
+    if left < timedelta(days=1):
+        return Severity.CRITICAL
+    return Severity.WARNING if left < timedelta(days=7) else Severity.INFO

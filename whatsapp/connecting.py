@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import pghistory
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from tenants.context import system_transaction, tenant_transaction
@@ -20,7 +21,8 @@ from tenants.models import Queue, Tenant
 from whatsapp import phones
 from whatsapp.checking import is_made_up
 from whatsapp.connections_file import Connection, read
-from whatsapp.models import Number, ProviderName, TokenState
+from whatsapp.health import note
+from whatsapp.models import Endpoint, HealthKind, Number, ProviderName, TokenState
 from whatsapp.signals import numbers_routed
 
 
@@ -36,6 +38,42 @@ def announce(*, tenant_id: UUID, number_ids: Iterable[UUID]) -> None:
     ids = list(number_ids)
     if ids:
         transaction.on_commit(lambda: numbers_routed.send(sender=Number, tenant_id=tenant_id, number_ids=ids))
+
+
+class CannotConnect(ValueError):
+    """The number cannot be added to the company; `str()` says why, to the person who connects it."""
+
+
+def connect(
+    *,
+    tenant: Tenant,
+    phone_number_id: str,
+    waba_id: str,
+    token: str,
+    alias: str,
+    display_number: str,
+    queue: Queue | None,
+    now: datetime,
+    endpoint: Endpoint | None = None,
+) -> Number:
+    """Add a number to the company, in its transaction; whoever waits for it is told after commit. Raises CannotConnect."""
+    if is_made_up(phone_number_id) or len(phone_number_id) > 20:
+        raise CannotConnect(_("Write the phone number id: Meta's consist of digits, and are not the number itself."))
+    if Number.objects.filter(provider=ProviderName.CLOUD, phone_number_id=phone_number_id).exists():
+        raise CannotConnect(_("This number is connected already."))
+    if is_elsewhere(tenant_id=tenant.pk, provider=ProviderName.CLOUD, phone_number_id=phone_number_id):
+        raise CannotConnect(_("Another company has this number; ask the platform's operator."))
+    try:
+        with transaction.atomic():
+            number = Number.objects.create(
+                tenant=tenant, phone_number_id=phone_number_id, waba_id=waba_id, token=token, alias=alias[:80],
+                display_number=display_number[:32], queue=queue, endpoint=endpoint,
+            )  # fmt: skip
+    except IntegrityError:
+        raise CannotConnect(_("This number is connected already.")) from None  # somebody else was faster
+    note(number, HealthKind.CONNECTED, after=phone_number_id, at=now)
+    announce(tenant_id=tenant.pk, number_ids=[number.pk])
+    return number
 
 
 class Outcome(StrEnum):

@@ -12,7 +12,7 @@ from tenants import clock
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Severity, Tenant
-from whatsapp import cataloguing, checking, connecting, replaying, submitting, watching
+from whatsapp import cataloguing, checking, connecting, renewing, replaying, submitting, watching
 from whatsapp.connections_file import UnusableFile
 from whatsapp.flows import keys, registry
 from whatsapp.models import Number
@@ -29,8 +29,11 @@ def watch_numbers() -> None:
 
 @shared_task(ignore_result=True)
 def check_connection(tenant_id: str, number_id: str) -> None:
+    """Ask WhatsApp about the number, and renew its token where that is due and possible."""
+    which: dict[str, Any] = {"tenant_id": UUID(tenant_id), "number_id": UUID(number_id), "now": clock.now()}
     try:
-        checking.check_connection(tenant_id=UUID(tenant_id), number_id=UUID(number_id), now=clock.now())
+        check = checking.check_connection(**which)
+        renewing.renew(**which, facts=check.token)
     except Number.DoesNotExist:
         logger.info("The number to check is gone", extra={"number_id": number_id})
 

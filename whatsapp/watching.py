@@ -9,15 +9,16 @@ from django.utils.translation import gettext_noop
 
 from tenants.alerts import raise_alert
 from tenants.context import system_transaction
-from tenants.models import Alert, Severity
-from whatsapp.checking import WITHOUT_QUEUE, tell
+from tenants.models import Severity
+from whatsapp.alerting import resolve_others, tell
+from whatsapp.checking import WITHOUT_QUEUE
 from whatsapp.models import Number, TokenState
 
 # The operator's, also raised while merging; their subjects are the id that no number has, and the event's.
 UNROUTED = gettext_noop("webhook-unrouted")
 DEAD = gettext_noop("webhook-dead")
 UNUSABLE_FILE = gettext_noop("connections-file-unusable")
-CHECK_EVERY = timedelta(days=1)
+CHECK_EVERY = timedelta(hours=1)
 _MOST_CHECKS = 200
 _MOST_UNROUTED = 200
 
@@ -52,7 +53,7 @@ def _watch_queues() -> None:
     waiting = list(Number.objects.filter(is_active=True, queue=None))
     for number in waiting:
         tell(number, WITHOUT_QUEUE, True)
-    _resolve_others(WITHOUT_QUEUE, [str(number.pk) for number in waiting])
+    resolve_others(WITHOUT_QUEUE, [str(number.pk) for number in waiting])
 
 
 def _watch_webhooks() -> None:
@@ -64,20 +65,11 @@ def _watch_webhooks() -> None:
     for phone_number_id, count, since in unknown:
         facts = {"phone_number_id": phone_number_id, "events": count, "since": since.isoformat()}
         raise_alert(tenant_id=None, kind=UNROUTED, subject=phone_number_id, severity=Severity.CRITICAL, facts=facts)
-    _resolve_others(UNROUTED, [phone_number_id for phone_number_id, _count, _since in unknown])
-
-
-def _resolve_others(kind: str, subjects: list[str]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {Alert._meta.db_table} SET resolved_at = now()"
-            " WHERE kind = %s AND resolved_at IS NULL AND subject <> ALL(%s)",
-            [kind, subjects],
-        )
+    resolve_others(UNROUTED, [phone_number_id for phone_number_id, _count, _since in unknown])
 
 
 def _due_for_a_check(*, now: datetime) -> list[tuple[UUID, UUID]]:
-    """Active numbers that were never asked about, not for a day, or that have a new token; the longest-waiting first."""
+    """Active numbers that were never asked about, not for an hour, or that have a new token; the longest-waiting first."""
     due = Q(checked_at=None) | Q(checked_at__lt=now - CHECK_EVERY) | Q(token_state=TokenState.UNKNOWN)
     numbers = Number.objects.filter(due, is_active=True).order_by("checked_at", "pk")
     return list(numbers.values_list("tenant_id", "pk")[:_MOST_CHECKS])

@@ -1,7 +1,7 @@
 """The companies themselves: people, queues, numbers and templates, as an owner would have set them up."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.hashers import make_password
 
@@ -93,7 +93,11 @@ def _register(tenant: Tenant, line: Line, queue: Queue | None, now: datetime) ->
             "token": simulated.token,
             "token_state": TokenState.VALID,
             "quality": simulated.about.get("quality_rating", "GREEN"),
-            "checked_at": now,
+            "messaging_limit": "TIER_2K",
+            "throughput": "STANDARD",
+            "status": "CONNECTED",
+            "verified_name": simulated.name,
+            "checked_at": now - timedelta(hours=1),  # so that it is asked about within minutes
             "queue": queue,
         },
     )

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from crm import bells, live
 from crm.flows import answers
-from crm.inbound import conversations, notices, people, reactions, relinking, statuses
+from crm.inbound import conversations, groups, notices, people, reactions, relinking, statuses
 from crm.inbound.directory import Line, find_lines, mark_seen
 from crm.inbound.entries import Entry, entries
 from crm.models import Attachment, Message
@@ -75,6 +75,7 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
             if isinstance(happening, Event) and (line := merged.lines.get((delivery.provider, happening.number_id)))
         ]
         relinking.merge_identities(cursor, [(line, e) for line, e, _ in events if isinstance(e, IdentityChanged)])
+        groups.tell((line, e) for line, e, _ in events)
         _merge_messages(cursor, [entry for line, e, at in events for entry in entries(line, e, received_at=at)], merged)
         reactions.merge_reactions(
             cursor, [(line, e) for line, e, _ in events if isinstance(e, Reacted)], merged.changed
@@ -85,7 +86,13 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
         people.merge_names(cursor, [(line.tenant_id, e) for line, e, _ in events if isinstance(e, ContactNamed)])
         relinking.merge_preferences(cursor, [(line, e) for line, e, _ in events if isinstance(e, PreferenceChanged)])
         notices.merge_notices(
-            cursor, [h for delivery in deliveries for h in delivery.happenings if isinstance(h, Notice)]
+            cursor,
+            [
+                (h, delivery.received_at)
+                for delivery in deliveries
+                for h in delivery.happenings
+                if isinstance(h, Notice)
+            ],
         )
         # By the database's clock, also where the demonstration's is ahead.
         mark_seen(cursor, {(line.number_id, received_at - clock.ahead()) for line, _, received_at in events})

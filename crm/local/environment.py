@@ -50,6 +50,7 @@ def _defaults() -> dict[str, str]:
         "BASE_URL": f"http://localhost:{port}",
         "ALLOWED_HOSTS": "127.0.0.1,localhost,[::1]",
         "CSRF_TRUSTED_ORIGINS": f"http://localhost:{port},http://127.0.0.1:{port}",
+        "META_APP_ID": "1000000000000009",
         "META_APP_SECRET": "local-app-secret",
         "META_VERIFY_TOKEN": "local-verify-token",
         "WHATSAPP_ACCESS_TOKEN": "",

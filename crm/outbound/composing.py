@@ -24,6 +24,7 @@ from crm.explanations import (
     NO_FLOWS,
     NO_LOCATIONS,
     NO_OPTIONS,
+    TEST_MODE,
     TOO_LONG,
     UNKNOWN_FLOW,
     UNKNOWN_TEMPLATE,
@@ -197,6 +198,8 @@ def checked(conversation: Conversation, content: Outgoing, now: datetime, lookup
     capabilities = CAPABILITIES[number.provider]
     if not number.is_active:
         raise CannotSend(INACTIVE)
+    if not number.may_reach(conversation.contact.phone or ""):
+        raise CannotSend(TEST_MODE)
     if _UNREADABLE.search(_all_text(content.as_payload())):
         raise CannotSend(UNREADABLE)
     if isinstance(content, Text) and len(content.body) > capabilities.max_text_length:

@@ -218,10 +218,13 @@ def _claimed(row: tuple[Any, ...], tenant_id: UUID) -> Claimed:
 def _send_page(tenant_id: UUID, number: Number, page: list[Claimed], *, begin_until: float) -> int:
     """Conversations at the same time, the messages of one conversation one after the other; how many were tried."""
     account = number.account()
-    in_order = sorted(page, key=lambda claimed: claimed.conversation_id)  # stable: keeps the order within each
+    # Composed before the number was put into test mode: the last door is shut too.
+    barred = [claimed for claimed in page if not number.may_reach(claimed.recipient.phone or "")]
+    allowed = [claimed for claimed in page if claimed not in barred] if barred else page
+    in_order = sorted(allowed, key=lambda claimed: claimed.conversation_id)  # stable: keeps the order within each
     chains = [list(chain) for _, chain in groupby(in_order, key=lambda claimed: claimed.conversation_id)]
     results = _executor.map(lambda chain: _send_chain(number.provider, account, chain, begin_until), chains)
-    outcomes = [outcome for chain in results for outcome in chain]
+    outcomes = [outcome for chain in results for outcome in chain] + [Outcome.barred(claimed) for claimed in barred]
     settle(tenant_id=tenant_id, number=number, outcomes=outcomes)
     tried = {outcome.message_id for outcome in outcomes}
     if len(tried) < len(page):

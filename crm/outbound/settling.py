@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from crm import bells, live
+from crm.explanations import TEST_MODE
 from crm.inbound import statuses
 from crm.models import MessageStatus
 from crm.outbound import pace
@@ -57,6 +58,11 @@ class Outcome:
     @classmethod
     def unknown(cls, claimed: "Claimed", detail: str) -> "Outcome":
         return cls(claimed.message_id, claimed.conversation_id, claimed.attempt, MessageStatus.UNKNOWN, detail=detail)
+
+    @classmethod
+    def barred(cls, claimed: "Claimed") -> "Outcome":
+        """Not tried: the number is in test mode, and this is none of its test phones."""
+        return cls(claimed.message_id, claimed.conversation_id, claimed.attempt, MessageStatus.FAILED, reason=TEST_MODE)
 
     @classmethod
     def refused(

@@ -13,6 +13,7 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from crm.models import Conversation
+from tenants.context import tenant_transaction
 from tenants.requests import MemberRequest
 
 
@@ -44,6 +45,23 @@ def supervisor_required(view: Callable[..., HttpResponseBase]) -> Callable[..., 
         return view(request, *args, **kwargs)
 
     return member_required(guarded)
+
+
+def administrator_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Admins and owners; others get a 403."""
+
+    @wraps(view)
+    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.membership.administers:
+            raise PermissionDenied
+        return view(request, *args, **kwargs)
+
+    return member_required(guarded)
+
+
+def company_transaction(request: MemberRequest) -> Any:
+    """The short transaction of a view that runs outside of one, because it asks somebody outside in between."""
+    return tenant_transaction(request.membership.tenant_id, user_id=request.membership.user_id)
 
 
 def conversation_or_404(request: MemberRequest, conversation_id: UUID) -> Conversation:

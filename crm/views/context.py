@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from crm.views.counting import waiting
 from tenants import clock
-from tenants.models import Alert, Role
+from tenants.models import Alert
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,17 @@ class Rail:
 
     @cached_property
     def tools(self) -> list[Place]:
-        places: list[Place | None] = [self._place("replies", _("Quick replies"), "bolt") if self.membership else None]
-        if self.request.user.is_staff:
-            places += [
-                self._place("admin:tenants_alert_changelist", _("Alerts"), "bell", count=self._open_alerts),
-                self._place("admin:index", _("Settings"), "sliders"),
-            ]
-        places.insert(0, self._place("templates", _("Templates"), "template"))
-        if self.membership and self.membership.role in (Role.OWNER, Role.ADMIN):
+        places: list[Place | None] = [
+            self._place("templates", _("Templates"), "template"),
+            self._place("replies", _("Quick replies"), "bolt") if self.membership else None,
+        ]
+        if self.membership and self.membership.sees_everything:
+            places.append(self._place("numbers", _("Numbers"), "sim"))
+            places.append(self._place("alerts", _("Alerts"), "bell", count=self._open_alerts))
+        if self.membership and self.membership.administers:
             places.append(self._place("flows", _("Flows"), "note"))
+        if self.request.user.is_staff:
+            places.append(self._place("admin:index", _("Settings"), "sliders"))
         if settings.SIMULATOR_URL:
             places.append(Place(_("Simulator"), "lab", settings.SIMULATOR_URL, is_outside=True))
         return [place for place in places if place]

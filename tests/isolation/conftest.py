@@ -87,6 +87,7 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
         "queue": theirs.support.pk,
         "template": rows["template"].pk,
         "template_change": change.pk,
+        "alert": rows["alert"].pk,
         "assignee": theirs.ana.pk,
         "tenant": theirs.tenant.pk,
     }

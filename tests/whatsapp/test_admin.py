@@ -12,7 +12,8 @@ from tenants.context import system_transaction
 from tenants.models import Alert
 from tests import back_office
 from whatsapp import tasks
-from whatsapp.checking import PAUSED, tell
+from whatsapp.alerting import tell
+from whatsapp.checking import PAUSED
 from whatsapp.models import Endpoint, EventState, Number, TokenState, WebhookEvent
 from whatsapp.signals import numbers_routed
 

@@ -6,7 +6,8 @@ import pytest
 
 from tenants.models import Alert
 from tests.whatsapp.providers.meta import meta
-from whatsapp.checking import CANNOT_SEND, PAUSED, TOKEN_EXPIRES, TOKEN_REFUSED, check_connection, tell
+from whatsapp.alerting import tell
+from whatsapp.checking import CANNOT_SEND, PAUSED, TOKEN_EXPIRES, TOKEN_REFUSED, check_connection
 from whatsapp.connecting import announce, route
 from whatsapp.models import Number, TokenState
 from whatsapp.signals import numbers_routed

@@ -93,8 +93,8 @@ def test_an_active_number_without_queue_raises_an_alert_until_it_has_one(ours, t
     assert open_alerts() == set()
 
 
-def test_numbers_nobody_asked_about_are_checked_once_a_day(ours, theirs, rung):
-    change(theirs, checked_at=clock.now() - timedelta(hours=1), token_state=TokenState.VALID)
+def test_numbers_nobody_asked_about_are_checked_every_hour(ours, theirs, rung):
+    change(theirs, checked_at=clock.now() - timedelta(minutes=59), token_state=TokenState.VALID)
 
     tasks.watch_numbers()
 

@@ -11,14 +11,22 @@ from django.db import transaction
 from django.utils.translation import gettext_noop
 
 from tenants.context import current_scope, tenant_transaction
-from whatsapp.checking import tell
+from whatsapp.alerting import tell
 from whatsapp.flows import encryption
-from whatsapp.models import FlowKey, KeyState, Number
+from whatsapp.models import Flow, FlowKey, KeyState, Number
 from whatsapp.providers import UnknownProvider, get_provider
 from whatsapp.providers.base import ProviderError, Refused, RemoteKey
 
 # Kind of an alert about a number, as those of `whatsapp.checking`.
 WRONG_KEY = gettext_noop("flow-key-mismatch")
+
+
+def is_ready(number: Number) -> bool | None:
+    """Whether phones can seal what they fill in for this number; None where its account has no Flow."""
+    if not Flow.objects.filter(waba_id=number.waba_id).exclude(waba_id="").exists():
+        return None
+    used = FlowKey.objects.filter(number=number, uploaded_at__isnull=False, replaced_at=None)
+    return used.exclude(state=KeyState.MISMATCH).exists()
 
 
 def prepare(*, number: Number) -> FlowKey:

@@ -1,4 +1,5 @@
 from whatsapp.models.flows import Flow, FlowKey, FlowStatus, FlowToken, FlowWish, KeyState
+from whatsapp.models.health import HealthChange, HealthKind
 from whatsapp.models.numbers import Endpoint, Number, ProviderName, TokenState
 from whatsapp.models.rates import Rate, RateCategory
 from whatsapp.models.template_changes import ChangeKind, ChangeState, TemplateChange
@@ -15,6 +16,8 @@ __all__ = [
     "FlowStatus",
     "FlowToken",
     "FlowWish",
+    "HealthChange",
+    "HealthKind",
     "KeyState",
     "Number",
     "ProviderName",

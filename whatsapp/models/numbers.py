@@ -10,6 +10,7 @@ from tenants.base import TenantForeignKey, TenantManager, TenantModel
 from tenants.encryption import EncryptedTextField
 from tenants.models import Queue
 from tenants.rls import Fence, TenantReference
+from whatsapp.phones import variants
 from whatsapp.providers.base import Account
 
 
@@ -56,7 +57,7 @@ class NumberManager(TenantManager):
         return super().get_queryset().defer("token", "verify_token")
 
 
-@audited(exclude=("token", "verify_token", "last_webhook_at", "checked_at"))
+@audited(exclude=("token", "verify_token", "last_webhook_at", "checked_at", "findings", "loop_started_at"))
 class Number(TenantModel):
     """One of the company's WhatsApp numbers, and the queue that answers it. The only place a number is registered."""
 
@@ -89,7 +90,21 @@ class Number(TenantModel):
     )
     # Sending stops while this is set; nothing fails, everything waits. See whatsapp.errors.
     paused_reason = models.CharField(_("paused because"), max_length=40, blank=True)
+    # It sends to these phones alone while it is being tried: digits, as contacts have them.
+    is_test = models.BooleanField(_("test mode"), default=False, help_text=_("It sends to its test phones alone."))
+    test_phones = models.JSONField(_("test phones"), default=list, blank=True)
     quality = models.CharField(_("quality"), max_length=10, blank=True, editable=False)
+    # Meta's own words: TIER_2K, STANDARD, CONNECTED, APPROVED. See whatsapp.health.
+    messaging_limit = models.CharField(_("messaging limit"), max_length=20, blank=True, default="", editable=False)
+    throughput = models.CharField(_("throughput"), max_length=20, blank=True, default="", editable=False)
+    status = models.CharField(_("status"), max_length=20, blank=True, default="", editable=False)
+    verified_name = models.CharField(_("display name"), max_length=120, blank=True, default="", editable=False)
+    name_status = models.CharField(_("name review"), max_length=30, blank=True, default="", editable=False)
+    token_expires_at = models.DateTimeField(_("token expires"), null=True, editable=False)
+    # What WhatsApp said when it was last asked whether everything is in place; see whatsapp.preconditions.
+    findings = models.JSONField(default=dict, editable=False)
+    # By the database's clock, as `last_webhook_at`: a webhook since then has come all the way.
+    loop_started_at = models.DateTimeField(null=True, editable=False)
     checked_at = models.DateTimeField(_("checked"), null=True, editable=False)
     last_webhook_at = models.DateTimeField(_("last webhook"), null=True, editable=False)
     # When the system this was imported from last changed it: an older file never overwrites a newer one.
@@ -117,6 +132,10 @@ class Number(TenantModel):
     @property
     def can_send(self) -> bool:
         return self.is_active and not self.paused_reason
+
+    def may_reach(self, phone: str) -> bool:
+        """Whether it may send to this phone; in test mode only to those that were named, however they are written."""
+        return not self.is_test or not {*variants(phone)}.isdisjoint(self.test_phones)
 
     def account(self) -> Account:
         """What a provider needs to act for this number: **its own token**; the environment's is only the fallback."""

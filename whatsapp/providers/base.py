@@ -76,6 +76,7 @@ class RemoteNumber:
     is_coexistent: bool = False
     can_send: str = ""  # AVAILABLE | LIMITED | BLOCKED
     obstacles: tuple[str, ...] = ()  # why it cannot, and what Meta suggests
+    webhook_url: str = ""  # where its messages are announced: its own address, else its account's, else the app's
     raw: dict[str, Any] = field(default_factory=dict)
 
 
@@ -161,6 +162,26 @@ class TokenFacts:
     data_access_expires_at: datetime | None = None
     scopes: tuple[str, ...] = ()
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FreshToken:
+    """A token that was given in exchange for one that was about to expire."""
+
+    token: str = field(repr=False)
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessProfile:
+    """What customers see of the company behind a number. `vertical` is one of the provider's words, like RETAIL."""
+
+    about: str = ""
+    address: str = ""
+    description: str = ""
+    email: str = ""
+    websites: tuple[str, ...] = ()
+    vertical: str = ""
 
 
 class ProviderError(Exception):
@@ -312,6 +333,34 @@ class Provider(Protocol):
 
     def inspect_token(self, account: Account, *, app_id: str = "", app_secret: str = "") -> TokenFacts:
         """What the account's token may do and how long it lives. Without the app's credentials it describes itself."""
+        ...
+
+    def refresh_token(self, account: Account, *, app_id: str, app_secret: str) -> FreshToken:
+        """Exchange the account's token, while it is valid, for one that lives longer."""
+        ...
+
+    def fetch_subscribers(self, account: Account) -> list[str]:
+        """The ids of the apps that hear of the business account's messages."""
+        ...
+
+    def subscribe(self, account: Account) -> None:
+        """Let our app, whose token this is, hear of the business account's messages."""
+        ...
+
+    def register(self, account: Account, *, pin: str) -> None:
+        """Make the number ready to send; `pin` is its second step, or becomes it. Never for one shared with a phone."""
+        ...
+
+    def direct_webhooks(self, account: Account, *, url: str, verify_token: str) -> None:
+        """Have this number's messages announced at `url`, which the provider calls at once to see whether we answer."""
+        ...
+
+    def fetch_profile(self, account: Account) -> BusinessProfile:
+        """What customers see of the company behind the number."""
+        ...
+
+    def update_profile(self, account: Account, *, profile: BusinessProfile) -> None:
+        """Change it; what is empty is taken away."""
         ...
 
     def verify(self, *, secret: str, headers: Mapping[str, str], body: bytes, url: str = "") -> bool:

@@ -3,19 +3,16 @@
 import asyncio
 import json
 import logging
-import secrets
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import inbound, remembering, reviewing, webhooks
+from . import conditions, inbound, remembering, reviewing, webhooks
 from .errors import GraphError
 from .faults import UnknownFault
 from .world import World
@@ -124,10 +121,18 @@ async def templates(request: Request) -> Response:
 async def handshake(request: Request) -> Response:
     """Ask the application to confirm its address, as Meta does when a callback is saved."""
     world = _world(request)
-    challenge = str(secrets.randbelow(10**10))
-    query = {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": world.settings.verify_token}
-    status, body = await anyio.to_thread.run_sync(_fetch, f"{world.settings.webhook_url}?{urlencode(query)}")
-    return JSONResponse({"verified": status == 200 and body == challenge, "status": status})
+    settings = world.settings
+    status, verified = await conditions.shake_hands(settings.webhook_url, verify_token=settings.verify_token)
+    return JSONResponse({"verified": verified, "status": status})
+
+
+@explained
+async def numbers(request: Request) -> Response:
+    """Break or mend what a number needs: its token, registration, subscription, address."""
+    world = _world(request)
+    changed = conditions.set_conditions(world, await body_of(request))
+    world.journal.touch()
+    return JSONResponse(changed)
 
 
 async def reset(request: Request) -> Response:
@@ -170,7 +175,7 @@ async def next_due(world: World) -> float | None:
     """Seconds until something is due in the application; None when nothing is, or it does not say."""
     if not world.settings.clock_url:
         return None
-    _status, answer = await anyio.to_thread.run_sync(_fetch, world.settings.clock_url)
+    _status, answer = await anyio.to_thread.run_sync(conditions.fetch, world.settings.clock_url)
     try:
         return float(json.loads(answer)["next_due_s"])
     except (ValueError, TypeError, KeyError):
@@ -210,18 +215,6 @@ async def keep_telling(world: World) -> None:
         await asyncio.sleep(10)
 
 
-def _fetch(url: str) -> tuple[int, str]:
-    """The status and the text of an address; status 0 when nothing answers."""
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the application's own address
-            return answer.status, answer.read().decode("utf-8", "replace")
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code, ""
-    except OSError:
-        return 0, ""
-
-
 def _world(request: Request) -> World:
     return request.app.state.world
 
@@ -246,6 +239,7 @@ routes = [
     Route("/control/traffic", traffic, methods=["GET", "POST"]),
     Route("/control/templates", templates, methods=["POST"]),
     Route("/control/state", state, methods=["GET"]),
+    Route("/control/numbers", numbers, methods=["POST"]),
     Route("/control/handshake", handshake, methods=["POST"]),
     Route("/control/reset", reset, methods=["POST"]),
     Route("/healthz", healthz, methods=["GET"]),

@@ -40,6 +40,7 @@ class Webhook:
     label: str = ""  # what the journal calls it
     message_id: str = ""
     raw: bytes | None = None
+    path: str = ""  # of the application, when it is posted
     on_delivered: Callable[[], None] | None = None
 
 
@@ -54,8 +55,17 @@ class Parcel:
 
 
 class Courier:
-    def __init__(self, *, settings: Settings, faults: Faults, journal: Journal, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        faults: Faults,
+        journal: Journal,
+        now: Callable[[], float],
+        route: Callable[[Number | None], str | None],
+    ) -> None:
         self._settings, self._faults, self._journal, self._now = settings, faults, journal, now
+        self._route = route
         self._due: list[tuple[float, int, Webhook | Parcel]] = []
         self._order = itertools.count()
         self._held: list[Webhook] = []
@@ -88,6 +98,11 @@ class Courier:
 
     def post(self, webhook: Webhook, *, delay: float = 0.0) -> None:
         """Have this webhook delivered after `delay` seconds, as the faults for its number and recipient say."""
+        path = self._route(webhook.number)
+        if path is None:
+            self._note("nowhere", webhook, detail="nadie está suscrito en esta dirección")
+            return
+        webhook.path = path
         delay += float(self._settings_of(webhook)["webhook_delay_s"])
         self._push(webhook, time.monotonic() + delay)
 
@@ -190,7 +205,11 @@ class Courier:
     def _work(self) -> None:
         line = _Line(self._settings.webhook_url)
         while (parcel := self._ready.get()) is not None:
-            status = line.post(parcel.body, signature=webhooks.sign(parcel.body, secret=self._settings.app_secret))
+            status = line.post(
+                parcel.body,
+                path=parcel.webhooks[0].path,
+                signature=webhooks.sign(parcel.body, secret=self._settings.app_secret),
+            )
             try:
                 self._loop.call_soon_threadsafe(self._answered, parcel, status)
             except RuntimeError:  # the loop is closed: the process is ending
@@ -204,7 +223,7 @@ class _Line:
         self._url = urlsplit(url)
         self._connection: http.client.HTTPConnection | None = None
 
-    def post(self, body: bytes, *, signature: str) -> int:
+    def post(self, body: bytes, *, path: str, signature: str) -> int:
         """The HTTP status, or 0 when there was no answer."""
         headers = {
             "Content-Type": "application/json",
@@ -213,7 +232,7 @@ class _Line:
         }
         try:
             self._connection = self._connection or self._connect()
-            self._connection.request("POST", self._url.path, body, headers)
+            self._connection.request("POST", path or self._url.path, body, headers)
             answer = self._connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException):

@@ -57,6 +57,8 @@ KNOWN: dict[int, tuple[int, str]] = {
     132018: (400, "There is an issue with the parameters in your template"),
     132068: (400, "Flow is in blocked state"),
     132069: (400, "Flow is in throttled state"),
+    2200: (400, "Callback verification failed"),
+    133005: (400, "Two-step verification PIN mismatch"),
     133010: (400, "Phone number not registered"),
     139000: (400, "Flow blocked by integrity"),
     139001: (400, "Flow can't be updated"),

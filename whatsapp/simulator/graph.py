@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from . import flow_graph, management, reviewing, sending
+from . import conditions, flow_graph, management, reviewing, sending
 from .errors import GraphError
 from .faults import between, digits
 from .media import Media, parts_of
@@ -65,6 +65,8 @@ async def get_node(request: Request) -> Response:
         return JSONResponse({"id": "122100000000000001", "name": "Ventana (simulado)"})
     if number := world.numbers.get(node):
         world.numbers.authorize(number=number, token=token)
+        if "whatsapp_business_management" not in number.scopes:
+            raise GraphError(200, "Requires whatsapp_business_management permission to manage the object")
         return JSONResponse(
             chosen(world.numbers.describe(number), fields or ["display_phone_number", "verified_name", "id"])
         )
@@ -129,7 +131,7 @@ async def post_node(request: Request) -> Response:
         world.journal.touch()
     elif number := world.numbers.get(node):
         world.numbers.authorize(number=number, token=token_of(request))
-        number.about["webhook_configuration"] = body.get("webhook_configuration", {})
+        await conditions.direct(world, number, body.get("webhook_configuration") or {})
     else:
         raise GraphError(100, f"Object with ID '{node}' does not exist", subcode=33)
     return JSONResponse({"success": True})

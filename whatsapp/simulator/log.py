@@ -16,6 +16,7 @@ _KINDS: dict[str, tuple[str, str, str]] = {
     "lost": ("warn", "wifi-off", "Perdido"),
     "duplicate": ("line", "copy", "Duplicado"),
     "retry": ("warn", "hourglass", "Reintento"),
+    "nowhere": ("warn", "webhook", "Sin destino"),
     "blocked": ("fail", "ban", "Bloqueo"),
     "echo": ("auto", "mobile", "Eco"),
     "notice": ("accent", "bell", "Aviso"),

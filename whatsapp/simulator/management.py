@@ -80,8 +80,12 @@ async def register(request: Request) -> Response:
     number = world.numbers.get_or_register(request.path_params["node"])
     world.numbers.authorize(number=number, token=token_of(request))
     pin = str((await form_or_json(request)).get("pin", ""))
-    if request.url.path.endswith("/register") and not re.fullmatch(r"\d{6}", pin):
+    is_registering = request.url.path.endswith("/register")
+    if is_registering and not re.fullmatch(r"\d{6}", pin):
         raise GraphError(100, "Param pin must be 6 characters long.")
+    if is_registering and number.pin not in ("", pin):
+        raise GraphError(133005, "Two-step verification PIN Mismatch")
+    number.registered = is_registering
     return JSONResponse({"success": True})
 
 
@@ -134,6 +138,11 @@ async def debug_token(request: Request) -> Response:
         "expires_at": 0, "data_access_expires_at": 0, "issued_at": 1793491200, "scopes": scopes,
     }  # fmt: skip
     if owner:
+        scopes = list(owner.scopes)
+        facts |= {
+            "type": owner.token_kind, "is_valid": owner.token_state == "valid", "scopes": scopes,  # noqa: S105
+            "expires_at": 0 if token in world.numbers.renewed else owner.token_expires_at,
+        }  # fmt: skip
         facts["granular_scopes"] = [{"scope": scope, "target_ids": [owner.account_id]} for scope in scopes]
     return JSONResponse({"data": facts})
 
@@ -171,7 +180,22 @@ async def take_upload(request: Request) -> Response:
     return JSONResponse({"h": f"4::{secrets.token_urlsafe(24)}"})
 
 
+async def exchange_token(request: Request) -> Response:
+    """A system user's token that is about to expire, for one that lives 60 days more."""
+    world, query = world_of(request), request.query_params
+    token = query.get("fb_exchange_token", "")
+    owner = world.numbers.owner_of(token)
+    if query.get("grant_type") != "fb_exchange_token" or not query.get("client_id") or not query.get("client_secret"):
+        raise GraphError(100, "Missing client_id, client_secret or grant_type parameter.")
+    if owner is None or owner.token_state != "valid":  # noqa: S105
+        raise GraphError(190, "Error validating access token: Session has expired", subcode=463)
+    return JSONResponse(
+        {"access_token": world.numbers.renew(token), "token_type": "bearer", "expires_in": 60 * 24 * 3600}
+    )
+
+
 routes = [
+    Route("/{version}/oauth/access_token", graph(exchange_token), methods=["GET"]),
     Route("/{version}/app/uploads", open_upload, methods=["POST"]),
     Route("/{version}/upload:{key}", take_upload, methods=["POST"]),
     Route(f"{NODE}/message_templates", templates, methods=["GET", "POST", "DELETE"]),

@@ -46,6 +46,10 @@ def accept(world: World, *, number: Number, token: str, body: Body, raw: bytes) 
     recipient = digits(body.get("to") or body.get("recipient"))
     settings = world.faults.resolve(number_id=number.id, known=number.known, recipient=recipient)
     world.numbers.authorize(number=number, token=token, expected=settings["token"])
+    if "whatsapp_business_messaging" not in number.scopes:
+        raise GraphError(200, "Requires whatsapp_business_messaging permission")
+    if not number.registered:
+        raise GraphError(133010)
     if happens(settings["drop"]):
         world.journal.add(
             "lost", world.clock.now(), number_id=number.id, customer=recipient, detail="rechazado antes de aceptar"

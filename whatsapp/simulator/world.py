@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from . import remembering, storage
 from .clock import Clock
@@ -14,7 +15,7 @@ from .journal import Journal
 from .ledger import Ledger
 from .limits import Limits
 from .media import MediaStore
-from .numbers import Numbers
+from .numbers import Number, Numbers
 from .personas import PERSONAS, Persona
 from .settings import Settings
 from .templates import Templates
@@ -25,7 +26,7 @@ class World:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = Clock()
-        self.numbers = Numbers()
+        self.numbers = Numbers(app_url=self.settings.webhook_url)
         self.templates = Templates()
         self.flows = Flows()
         self.media = MediaStore()
@@ -34,7 +35,9 @@ class World:
         self.limits = Limits()
         self.faults = Faults()
         self.journal = Journal()
-        self.courier = Courier(settings=settings, faults=self.faults, journal=self.journal, now=self.clock.now)
+        self.courier = Courier(
+            settings=settings, faults=self.faults, journal=self.journal, now=self.clock.now, route=self.route
+        )
         self.progress: dict[tuple[str, str], Any] = {}  # how far each simulated customer is; see playing
         self.traffic = {"running": settings.traffic, "per_minute": 1.5}
         self.forms: dict[tuple[str, str], Any] = {}  # Flows that are open on phones; see filling
@@ -54,6 +57,14 @@ class World:
         """Do something after a while, unless everything is reset before."""
         self._planned = [one for one in self._planned if not one.cancelled() and one.when() > time.monotonic()]
         self._planned.append(asyncio.get_running_loop().call_later(seconds, act, *given))
+
+    def route(self, number: Number | None) -> str | None:
+        """The path of our application at which a number's webhooks arrive; None when they arrive nowhere."""
+        if number is None:
+            return urlsplit(self.settings.webhook_url).path
+        url = self.settings.webhook_url if number.callback_url is None else number.callback_url
+        is_ours = url.startswith(f"{self.settings.app_url}/webhooks/")
+        return urlsplit(url).path if is_ours and self.numbers.hears(number) else None
 
     def persona_of(self, address: str) -> Persona | None:
         return PERSONAS.get(address)
@@ -77,7 +88,7 @@ class World:
         self.progress.clear()
         self.traffic = {"running": self.settings.traffic, "per_minute": 1.5}
         self.clock.offset_s = 0.0
-        self.numbers = Numbers()
+        self.numbers = Numbers(app_url=self.settings.webhook_url)
         self.templates = Templates()
         self.flows = Flows()
         self.forms.clear()

@@ -52,6 +52,17 @@ def test_a_customers_message_lands_in_the_numbers_queue(ours):
         assert (event.state, event.tenant_id) == (EventState.DONE, ours.tenant.pk)
 
 
+def test_what_is_written_in_a_group_is_no_conversation_and_said_so(ours):
+    deliver(meta.messages(meta.text("hola a todos", group_id="120363-group")))
+    deliver(meta.messages(meta.text("¿quién viene?", wamid="wamid.2", group_id="120363-group")))
+
+    with ours.transaction():
+        assert not Message.objects.exists() and not Contact.objects.exists()
+    with system_transaction():
+        alert = Alert.objects.get(kind="group-messages")
+        assert (alert.tenant_id, alert.subject, alert.severity) == (ours.tenant.pk, str(ours.number.pk), "info")
+
+
 def test_the_same_webhook_again_changes_nothing(ours):
     values = [meta.messages(meta.text()), meta.statuses(meta.status("read", wamid="wamid.unknown"))]
     deliver(*values)

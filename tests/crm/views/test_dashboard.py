@@ -81,5 +81,5 @@ def test_it_takes_the_same_few_queries_however_much_there_is(client, ours, told,
         for _ in range(20):
             conversation(ours, now=clock.now())
     client.get("/dashboard/")
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(33):
         client.get("/dashboard/")

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from crm.flows import builtin
 from crm.inbound.notices import merge_notices
@@ -174,14 +175,10 @@ class TestWhatMetaSays:
 
     def hear(self, event: str, *, at: int = 0, account_id: str = WABA, **value: Any) -> None:
         with system_transaction():
-            merge_notices(
-                None,
-                [
-                    Notice(
-                        "flows", account_id, "", {"event": event, "flow_id": "77", **value}, NOON + timedelta(hours=at)
-                    )
-                ],
-            )
+            told = NOON + timedelta(hours=at)
+            notice = Notice("flows", account_id, "", {"event": event, "flow_id": "77", **value}, told)
+            with connection.cursor() as cursor:
+                merge_notices(cursor, [(notice, told)])
 
     def seen(self, company: Company, flow: Flow) -> tuple[str, list[tuple[str, str]]]:
         with company.transaction():

@@ -114,7 +114,7 @@ def test_numbers_tell_only_what_was_asked(simulator: Simulator):
     numbers = simulator.call("GET", f"/v25.0/{ACCOUNT}/phone_numbers?fields=id,quality_rating", token=TOKEN)["data"]
     one = simulator.call("GET", f"/v26.0/{NUMBER}?fields=throughput,status", token=TOKEN)
 
-    assert [number["id"][-3:] for number in numbers] == ["001", "002", "003"]
+    assert [number["id"][-3:] for number in numbers] == ["001", "002", "003", "004"]
     assert numbers[0] == {"id": NUMBER, "quality_rating": "GREEN"}
     assert one == {"id": NUMBER, "throughput": {"level": "STANDARD"}, "status": "CONNECTED"}
 

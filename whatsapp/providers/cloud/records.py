@@ -1,16 +1,26 @@
 """Numbers, templates, Flows, keys and tokens as the Graph API describes them, read into our values."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from whatsapp.providers.base import FlowFault, RemoteFlow, RemoteKey, RemoteNumber, RemoteTemplate, TokenFacts
+from whatsapp.providers.base import (
+    BusinessProfile,
+    FlowFault,
+    FreshToken,
+    RemoteFlow,
+    RemoteKey,
+    RemoteNumber,
+    RemoteTemplate,
+    TokenFacts,
+)
 
 # The Graph API leaves out whatever is not asked for.
 NUMBER_FIELDS = (
     "id,display_phone_number,verified_name,status,quality_rating,code_verification_status,name_status,throughput,"
-    "platform_type,is_on_biz_app,health_status,whatsapp_business_manager_messaging_limit"
+    "platform_type,is_on_biz_app,health_status,whatsapp_business_manager_messaging_limit,webhook_configuration"
 )
 FLOW_FIELDS = "id,name,status,categories,validation_errors"
+PROFILE_FIELDS = "about,address,description,email,websites,vertical"
 TEMPLATE_FIELDS = (
     "id,name,language,status,category,components,quality_score,rejected_reason,previous_category,parameter_format"
 )
@@ -37,8 +47,15 @@ def number(item: dict[str, Any]) -> RemoteNumber | None:
         is_coexistent=item.get("is_on_biz_app") is True,
         can_send=_word(health.get("can_send_message")),
         obstacles=tuple(_obstacles(health)),
+        webhook_url=_effective(_object(item.get("webhook_configuration"))),
         raw=item,
     )
+
+
+def _effective(addresses: dict[str, Any]) -> str:
+    """The narrowest address wins: the number's, the account's, the app's (Cloud API, "Webhook overrides")."""
+    levels = ("phone_number", "whatsapp_business_account", "application")
+    return next((url for level in levels if (url := _word(addresses.get(level)))), "")
 
 
 def _obstacles(health: dict[str, Any]) -> list[str]:
@@ -133,6 +150,35 @@ def flow_faults(answer: dict[str, Any]) -> tuple[FlowFault, ...]:
 
 def _count(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def fresh_token(answer: dict[str, Any], *, now: datetime) -> FreshToken | None:
+    """The answer of `oauth/access_token`; without `expires_in` the token never expires. None when there is none in it."""
+    token, seconds = _word(answer.get("access_token")), answer.get("expires_in")
+    if not token:
+        return None
+    lives = isinstance(seconds, int) and not isinstance(seconds, bool) and 0 < seconds < 10**9
+    return FreshToken(token=token, expires_at=now + timedelta(seconds=seconds) if lives else None)  # type: ignore[arg-type]
+
+
+def subscribers(answer: dict[str, Any]) -> list[str]:
+    """The ids in {"data": [{"whatsapp_business_api_data": {"id", "name", "link"}}]}."""
+    apps = [_object(item.get("whatsapp_business_api_data")) for item in _objects(answer.get("data"))]
+    return [app_id for app in apps if (app_id := _word(app.get("id")))]
+
+
+def profile(answer: dict[str, Any]) -> BusinessProfile:
+    """The answer of `whatsapp_business_profile`: {"data": [{…}]}; what nobody wrote is left out of it."""
+    found = next(iter(_objects(answer.get("data"))), {})
+    websites = found.get("websites")
+    return BusinessProfile(
+        about=_word(found.get("about")),
+        address=_word(found.get("address")),
+        description=_word(found.get("description")),
+        email=_word(found.get("email")),
+        websites=tuple(filter(None, map(_word, websites))) if isinstance(websites, list) else (),
+        vertical=_word(found.get("vertical")),
+    )
 
 
 def _word(value: Any) -> str:

@@ -1,10 +1,10 @@
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.whatsapp.providers.meta import Meta, meta
-from whatsapp.providers.base import Account, OutcomeUnknown
+from whatsapp.providers.base import Account, BusinessProfile, OutcomeUnknown
 from whatsapp.providers.cloud import Cloud
 
 
@@ -168,3 +168,98 @@ def test_reading_and_typing(graph_api, account):
     Cloud().mark_read(account, message_id="wamid.1", typing=True)
 
     assert graph_api.asked[0].body["typing_indicator"] == {"type": "text"}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "url"),
+    [
+        ({"application": "https://app.test/"}, "https://app.test/"),
+        ({"application": "https://app.test/", "whatsapp_business_account": "https://waba.test/"}, "https://waba.test/"),
+        (
+            {"application": "a", "whatsapp_business_account": "w", "phone_number": "https://phone.test/"},
+            "https://phone.test/",
+        ),
+        ({"application": "", "phone_number": ""}, ""),
+        ({}, ""),
+        ([], ""),
+        ({"phone_number": {"x": 1}}, ""),
+    ],
+)
+def test_the_narrowest_webhook_address_is_the_one_that_counts(graph_api, account, configuration, url):
+    graph_api.answers(200, {"id": "100", "webhook_configuration": configuration})
+
+    assert Cloud().fetch_number(account).webhook_url == url
+
+
+def test_the_apps_that_hear_of_an_account(graph_api, account):
+    graph_api.answers(200, {"data": [{"whatsapp_business_api_data": {"id": "7", "name": "Ventana"}}, {"x": 1}, None]})
+
+    assert Cloud().fetch_subscribers(account) == ["7"]
+    assert graph_api.asked[0].path == "/v25.0/900/subscribed_apps"
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}])
+def test_an_answer_that_lists_no_apps_is_no_answer(graph_api, account, answer):
+    graph_api.answers(200, answer)
+
+    with pytest.raises(OutcomeUnknown):
+        Cloud().fetch_subscribers(account)
+
+
+def test_what_is_put_right_is_asked_of_meta_as_it_documents(graph_api, account):
+    graph_api.answers(200, {"success": True})
+    cloud = Cloud()
+
+    cloud.subscribe(account)
+    cloud.register(account, pin="123456")
+    cloud.direct_webhooks(account, url="https://us.test/webhooks/whatsapp/", verify_token="word")
+
+    assert [(asked.method, asked.path, asked.body) for asked in graph_api.asked] == [
+        ("POST", "/v25.0/900/subscribed_apps", {}),
+        ("POST", "/v25.0/100/register", {"messaging_product": "whatsapp", "pin": "123456"}),
+        (
+            "POST",
+            "/v25.0/100",
+            {
+                "webhook_configuration": {
+                    "override_callback_uri": "https://us.test/webhooks/whatsapp/",
+                    "verify_token": "word",
+                }
+            },
+        ),
+    ]
+
+
+def test_a_profile_is_read_and_written(graph_api, account):
+    graph_api.answers(200, {"data": [{"about": "Hola", "websites": ["https://a.test", 7], "vertical": "RETAIL"}]})
+    profile = Cloud().fetch_profile(account)
+    assert profile == BusinessProfile(about="Hola", websites=("https://a.test", "7"), vertical="RETAIL")
+
+    Cloud().update_profile(account, profile=BusinessProfile(about="", websites=("https://b.test",)))
+
+    assert graph_api.asked[-1].body == {
+        "messaging_product": "whatsapp", "about": "", "address": "", "description": "", "email": "",
+        "websites": ["https://b.test"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": []}, {"data": [{}]}, {"data": [{"websites": "x", "about": None}]}])
+def test_a_profile_that_nobody_wrote_is_empty(graph_api, account, answer):
+    graph_api.answers(200, answer)
+
+    assert Cloud().fetch_profile(account) == BusinessProfile()
+
+
+def test_a_token_is_exchanged_and_never_shown(graph_api, account):
+    graph_api.answers(200, {"access_token": "EAAnew", "expires_in": 5_183_944})
+    fresh = Cloud().refresh_token(account, app_id="77", app_secret="s3cret")
+
+    assert fresh.token == "EAAnew" and "EAAnew" not in repr(fresh)
+    assert timedelta(days=59) < fresh.expires_at - datetime.now(UTC) < timedelta(days=61)
+
+
+@pytest.mark.parametrize("seconds", [None, 0, -1, "soon", True, 10**12])
+def test_a_token_without_an_end_never_expires(graph_api, account, seconds):
+    graph_api.answers(200, {"access_token": "EAAnew", "expires_in": seconds})
+
+    assert Cloud().refresh_token(account, app_id="77", app_secret="s").expires_at is None
