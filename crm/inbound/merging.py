@@ -11,7 +11,7 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from crm import bells, live
-from crm.inbound import conversations, notices, people, reactions, relinking, statuses
+from crm.inbound import conversations, notices, optouts, people, reactions, relinking, statuses
 from crm.inbound.directory import Line, find_lines, mark_seen
 from crm.inbound.entries import Entry, entries
 from crm.models import Attachment, Message
@@ -121,6 +121,8 @@ def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
     inserted = _insert(cursor, rows)
     arrivals = [row for row in rows if row.message_id in inserted]
     _insert_attachments(cursor, arrivals)
+    conversations.see(cursor, arrivals)
+    optouts.merge_words(cursor, arrivals)
     conversations.absorb(cursor, arrivals)
     statuses.match_parked_of(
         cursor, [(row.entry.line.number_id, row.entry.provider_message_id) for row in arrivals if row.entry.is_outbound]

@@ -1,7 +1,9 @@
 from crm.models.attachments import Attachment, FileState
-from crm.models.contacts import Contact, Identity, IdentityKind
+from crm.models.contacts import Contact, ContactWord, Identity, IdentityKind, MarketingSource
 from crm.models.conversations import Activity, ActivityKind, Conversation, ConversationStatus, Episode
+from crm.models.imports import ContactImport, ContactImportPage, ImportState
 from crm.models.issues import DeliveryIssue, Examination, IssueLevel, IssueState
+from crm.models.merges import ContactMerge
 from crm.models.messages import (
     Direction,
     Message,
@@ -12,6 +14,7 @@ from crm.models.messages import (
     UnmatchedStatus,
 )
 from crm.models.money import Budget, MessageHour, RollupProgress
+from crm.models.optouts import MarketingWords
 from crm.models.search import MessageWord, SearchProgress
 
 __all__ = [
@@ -20,6 +23,10 @@ __all__ = [
     "Attachment",
     "Budget",
     "Contact",
+    "ContactImport",
+    "ContactImportPage",
+    "ContactMerge",
+    "ContactWord",
     "Conversation",
     "ConversationStatus",
     "DeliveryIssue",
@@ -29,8 +36,11 @@ __all__ = [
     "FileState",
     "Identity",
     "IdentityKind",
+    "ImportState",
     "IssueLevel",
     "IssueState",
+    "MarketingSource",
+    "MarketingWords",
     "Message",
     "MessageHour",
     "MessageStatus",
