@@ -167,6 +167,8 @@ PANEL_SECTIONS = ["crm.views.issues.section", "sequences.panel.section"]
 DEMO_PARTS = ["sequences.demo.load"]
 # When something is due next, for whoever moves the demonstration's clock.
 CLOCK_NEXT = ["sequences.runner.next_due", "sequences.broadcasting.next_start"]
+# What may be done with contacts chosen on their page: functions of the membership that give a template and its context.
+CONTACT_ACTIONS = ["sequences.panel.action"]
 DASHBOARD_SECTIONS = ["sequences.reporting.section"]
 RAIL_COUNTS = {"pending": "sequences.handwork.waiting"}
 

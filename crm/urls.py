@@ -21,6 +21,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", Documentation.as_view(), name="docs"),
     path("", include("crm.urls_inbox")),
+    path("", include("crm.urls_contacts")),
     path("", include("sequences.urls")),
 ]
 if settings.LOCAL:

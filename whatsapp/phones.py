@@ -136,6 +136,12 @@ def country(digits: str) -> str | None:
     return region if len(region) == 2 and region != "ZZ" else None
 
 
+def calling_code(digits: str) -> str:
+    """“51”: what the number begins with to reach its country; empty when it is no number."""
+    number = _known(digits)
+    return str(number.country_code) if number is not None and number.country_code else ""
+
+
 def country_called(digits: str) -> str | None:
     """The same by the calling code alone where one country has it, which is what a message is charged by."""
     for length in (1, 2, 3):

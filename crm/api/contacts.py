@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status
@@ -18,7 +17,6 @@ from crm.api.errors import CHANGING, READING, READING_ONE, ProblemSerializer
 from crm.api.fields import JSONObject, PhoneInput, TimezoneField, readings
 from crm.api.resource import Resource
 from crm.api.serializers import ContactSerializer
-from crm.inbound import people
 from crm.models import Contact, Identity, IdentityKind
 from whatsapp import phones
 from whatsapp.events import Person
@@ -84,7 +82,7 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         if "phone" in asked:
             queryset = queryset.filter(pk__in=asked["phone"])
         if "label" in asked:
-            queryset = queryset.filter(labels__contains=[asked["label"]])
+            queryset = queryset.labelled(asked["label"])
         return queryset.matching(asked.get("search", ""))
 
     @extend_schema(
@@ -116,13 +114,5 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
 
 
 def contact_by_phone(phone: str, *, tenant_id: UUID, now: datetime) -> tuple[Contact, bool]:
-    """The contact with this phone in any of its spellings, found as the inbound merge finds it, or a new one.
-
-    The second value is whether it is new.
-    """
-    person = Person(phone=phone)
-    known = Identity.objects.filter(kind=IdentityKind.PHONE, value=phones.canonical(phone)).exists()
-    with connection.cursor() as cursor:
-        owners = people.resolve(cursor, [(tenant_id, person, now)])
-    contact = Contact.objects.prefetch_related("identities").get(pk=people.contact_of(owners, tenant_id, person))
-    return contact, not known
+    """The contact with this phone in any of its spellings, or a new one; the second value is whether it is new."""
+    return contacts.by_person(Person(phone=phone), tenant_id=tenant_id, now=now)

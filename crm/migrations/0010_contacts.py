@@ -181,7 +181,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('contact_id', models.UUIDField()),
                 ('merged_ids', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
-                ('rows', tenants.encryption.EncryptedJSONField(default=dict)),
+                ('rows', tenants.encryption.EncryptedJSONField(null=True)),
                 ('moved', models.JSONField(default=dict)),
                 ('followed', models.JSONField(default=dict)),
                 ('merged_at', models.DateTimeField()),

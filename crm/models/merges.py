@@ -23,7 +23,7 @@ class ContactMerge(TenantModel):
 
     contact_id = models.UUIDField()
     merged_ids = ArrayField(models.UUIDField())
-    rows: Any = EncryptedJSONField(default=dict)
+    rows: Any = EncryptedJSONField(null=True)
     moved: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
     followed: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
     merged_at = models.DateTimeField()
