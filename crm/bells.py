@@ -163,6 +163,20 @@ def index() -> int:
     return searching.index()
 
 
+@shared_task(name="crm.bells.bring")
+def bring() -> int:
+    """Go on with the imports of contacts."""
+    from crm import imports
+    from tenants import clock
+
+    return imports.run(clock.now())
+
+
+def ring_bring() -> None:
+    """Say, once the present transaction commits, that an import has something to do."""
+    transaction.on_commit(lambda: _ring(bring))
+
+
 @shared_task(name="crm.bells.report", ignore_result=True)
 def report(hours: int = 2) -> None:
     """Count the reports' last hours anew, and see to the budgets."""

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from crm.models import Contact, ContactWord, Identity, IdentityKind
-from crm.models.contacts import folded
+from crm.words import folded
 
 MOST = 5
 # So many last digits in common are one subscriber, with and without a country or an area before it.

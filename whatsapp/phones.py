@@ -136,10 +136,22 @@ def country(digits: str) -> str | None:
     return region if len(region) == 2 and region != "ZZ" else None
 
 
+def is_valid(digits: str) -> bool:
+    """Whether it is a number that its country hands out, as far as our tables know."""
+    number = _known(digits)
+    return number is not None and phonenumbers.is_valid_number(number)
+
+
 def calling_code(digits: str) -> str:
     """“51”: what the number begins with to reach its country; empty when it is no number."""
     number = _known(digits)
     return str(number.country_code) if number is not None and number.country_code else ""
+
+
+def code_of(country: str) -> str:
+    """The calling code of a country: PE is 51; empty for what is none."""
+    code = phonenumbers.country_code_for_region(country.upper()) if country else 0
+    return str(code) if code else ""
 
 
 def country_called(digits: str) -> str | None:

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from crm.inbound.conversations import Arrival
-from crm.models.contacts import folded
 from crm.models.optouts import RESUME_WORDS, STOP_WORDS
+from crm.words import folded
 
 _LONGEST = 60  # as written, with signs around it
 _SAID = frozenset({"text", "button"})

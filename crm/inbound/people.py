@@ -113,6 +113,11 @@ def resolve(cursor: Any, seen: Iterable[tuple[UUID, Person, datetime]]) -> dict[
     return owners
 
 
+def owners_of(cursor: Any, keys: list[Key]) -> dict[Key, UUID]:
+    """Who has these identities, as far as somebody has; nothing is made."""
+    return {key: owner for key, (owner, *_facts) in _find(cursor, keys).items()}
+
+
 def contact_of(owners: dict[Key, UUID], tenant_id: UUID, person: Person) -> UUID | None:
     """The contact that `resolve` found for this person."""
     return next((owners[key] for key in keys_of(tenant_id, person) if key in owners), None)

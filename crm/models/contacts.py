@@ -1,5 +1,4 @@
 import re
-import unicodedata
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -9,6 +8,7 @@ from django.db.models import Func, Value
 from django.db.models.functions import Concat, Lower, Now
 from django.utils.translation import gettext_lazy as _
 
+from crm.words import folded
 from tenants.audit import audited
 from tenants.base import TenantForeignKey, TenantManager, TenantModel
 from tenants.rls import Fence, TenantReference
@@ -176,11 +176,6 @@ class Contact(TenantModel):
     def tone(self) -> int:
         """1–8: the colour of the avatar, the same for ever."""
         return self.id.int % 8 + 1
-
-
-def folded(text: str) -> str:
-    """Lower case without accents, as `Contact.search_text` is kept."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
 
 
 class IdentityKind(models.TextChoices):
