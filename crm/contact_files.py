@@ -115,7 +115,13 @@ def parse(text: str) -> File:
     if len(columns) > MOST_COLUMNS:
         raise NotAList("too_many_columns")
     width = len(columns)
-    return File(columns, [[cell.strip()[:1000] for cell in (row + [""] * width)[:width]] for row in lines[1:]])
+    return File(columns, [[_plain(cell) for cell in (row + [""] * width)[:width]] for row in lines[1:]])
+
+
+def _plain(cell: str) -> str:
+    """What a cell says, without the sign that keeps a spreadsheet from reading a formula in it: our exports have it."""
+    said = cell.strip()[:1000]
+    return said[1:] if said[:1] == "'" and said[1:2] in ("=", "+", "-", "@") else said
 
 
 def _named(columns: list[str]) -> list[str]:

@@ -50,5 +50,9 @@ class ContactMerge(TenantModel):
     def __str__(self) -> str:
         return str(self.contact_id)
 
+    @property
+    def count(self) -> int:
+        return len(self.merged_ids)
+
     def can_be_undone(self, now: datetime) -> bool:
         return self.undone_at is None and now < self.merged_at + KEPT_FOR and bool(self.moved)

@@ -30,8 +30,9 @@ MOST_ATTRIBUTES = 100
 COLUMNS = ["name", "name_on_whatsapp", "phone", "other_phones", "username", "user_id", "email", "labels", "marketing",
            "marketing_since", "last_seen", "created"]  # fmt: skip
 _NAMES = """
-SELECT DISTINCT name FROM crm_contact c, jsonb_object_keys(c.attributes) AS name
-WHERE c.tenant_id = %s AND jsonb_typeof(c.attributes) = 'object' ORDER BY name LIMIT %s
+SELECT DISTINCT key FROM crm_contact c,
+       jsonb_object_keys(CASE jsonb_typeof(c.attributes) WHEN 'object' THEN c.attributes ELSE '{}' END) AS key
+WHERE c.tenant_id = %s ORDER BY key LIMIT %s
 """
 
 

@@ -71,7 +71,7 @@ class NewContactForm(ContactForm):
 def new(request: MemberRequest) -> HttpResponse:
     """Add a contact; with one of our numbers chosen, go on to the conversation with it."""
     country = Tenant.objects.get(pk=request.membership.tenant_id).default_country
-    form = NewContactForm(request.POST or None, country=country)
+    form = NewContactForm(request.POST if request.method == "POST" else None, country=country)
     known = None
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
