@@ -39,47 +39,53 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 CREATE FUNCTION crm_keep_words_of_contacts() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE changed uuid[];
 BEGIN
-  IF TG_OP = 'UPDATE' THEN
-    DELETE FROM crm_contactword w USING former o JOIN fresh n USING (id)
-    WHERE w.origin = o.id AND (o.name, o.profile_name, o.username, o.email, o.labels)
-          IS DISTINCT FROM (n.name, n.profile_name, n.username, n.email, n.labels);
-    INSERT INTO crm_contactword (tenant_id, word, contact_id, origin)
-    SELECT DISTINCT n.tenant_id, word COLLATE "C", n.id, n.id
-    FROM former o JOIN fresh n USING (id),
-         crm_words_of_contact(n.name || ' ' || n.profile_name || ' ' || n.username, n.email, n.labels) AS word
-    WHERE (o.name, o.profile_name, o.username, o.email, o.labels)
-          IS DISTINCT FROM (n.name, n.profile_name, n.username, n.email, n.labels)
-    ON CONFLICT DO NOTHING;
-  ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO crm_contactword (tenant_id, word, contact_id, origin)
-    SELECT DISTINCT n.tenant_id, word COLLATE "C", n.id, n.id
-    FROM fresh n, crm_words_of_contact(n.name || ' ' || n.profile_name || ' ' || n.username, n.email, n.labels) AS word
-    ON CONFLICT DO NOTHING;
-  ELSE
-    DELETE FROM crm_contactword w USING former o WHERE w.origin = o.id;
+  IF TG_OP = 'DELETE' THEN
+    DELETE FROM crm_contactword WHERE origin = ANY (ARRAY(SELECT id FROM former));
+    RETURN NULL;
   END IF;
+  IF TG_OP = 'INSERT' THEN
+    changed := ARRAY(SELECT id FROM fresh);
+  ELSE
+    -- By sets and by arrays, never by joining the two: a plan that was made for one row would be kept for thousands.
+    changed := ARRAY(SELECT id FROM (SELECT id, name, profile_name, username, email, labels FROM fresh
+                                     EXCEPT SELECT id, name, profile_name, username, email, labels FROM former) AS news);
+    IF cardinality(changed) = 0 THEN
+      RETURN NULL;
+    END IF;
+    DELETE FROM crm_contactword WHERE origin = ANY (changed);
+  END IF;
+  INSERT INTO crm_contactword (tenant_id, word, contact_id, origin)
+  SELECT DISTINCT c.tenant_id, word COLLATE "C", c.id, c.id
+  FROM crm_contact c,
+       crm_words_of_contact(c.name || ' ' || c.profile_name || ' ' || c.username, c.email, c.labels) AS word
+  WHERE c.id = ANY (changed)
+  ON CONFLICT DO NOTHING;
   RETURN NULL;
 END $$;
 CREATE FUNCTION crm_keep_words_of_identities() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE changed uuid[];
 BEGIN
-  IF TG_OP = 'UPDATE' THEN
-    DELETE FROM crm_contactword w USING former o JOIN fresh n USING (id)
-    WHERE w.origin = o.id AND (o.contact_id, o.value, o.address) IS DISTINCT FROM (n.contact_id, n.value, n.address);
-    INSERT INTO crm_contactword (tenant_id, word, contact_id, origin)
-    SELECT n.tenant_id, word COLLATE "C", n.contact_id, n.id
-    FROM former o JOIN fresh n USING (id), crm_words_of_phone(n.address, n.value) AS word
-    WHERE n.kind = 'phone' AND (o.contact_id, o.value, o.address) IS DISTINCT FROM (n.contact_id, n.value, n.address)
-    ON CONFLICT DO NOTHING;
-  ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO crm_contactword (tenant_id, word, contact_id, origin)
-    SELECT n.tenant_id, word COLLATE "C", n.contact_id, n.id
-    FROM fresh n, crm_words_of_phone(n.address, n.value) AS word
-    WHERE n.kind = 'phone'
-    ON CONFLICT DO NOTHING;
-  ELSE
-    DELETE FROM crm_contactword w USING former o WHERE w.origin = o.id;
+  IF TG_OP = 'DELETE' THEN
+    DELETE FROM crm_contactword WHERE origin = ANY (ARRAY(SELECT id FROM former));
+    RETURN NULL;
   END IF;
+  IF TG_OP = 'INSERT' THEN
+    changed := ARRAY(SELECT id FROM fresh WHERE kind = 'phone');
+  ELSE
+    changed := ARRAY(SELECT id FROM (SELECT id, contact_id, value, address FROM fresh
+                                     EXCEPT SELECT id, contact_id, value, address FROM former) AS news);
+    DELETE FROM crm_contactword WHERE origin = ANY (changed);
+  END IF;
+  IF cardinality(changed) = 0 THEN
+    RETURN NULL;
+  END IF;
+  INSERT INTO crm_contactword (tenant_id, word, contact_id, origin)
+  SELECT i.tenant_id, word COLLATE "C", i.contact_id, i.id
+  FROM crm_identity i, crm_words_of_phone(i.address, i.value) AS word
+  WHERE i.kind = 'phone' AND i.id = ANY (changed)
+  ON CONFLICT DO NOTHING;
   RETURN NULL;
 END $$;
 """

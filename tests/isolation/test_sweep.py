@@ -32,6 +32,9 @@ PARAMETERS = {
     "issue_id": "issue",
     "broadcast_id": "broadcast",
     "tenant_id": "tenant",
+    "contact_id": "contact",
+    "merge_id": "merge",
+    "import_id": "import",
 }
 # REST's routers call every id `pk`: the word before it says whose it is.
 RESOURCES = {
