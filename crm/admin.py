@@ -11,7 +11,7 @@ from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from crm import contacts
-from crm.models import Budget, Contact, Conversation, ConversationStatus, Identity
+from crm.models import Budget, Contact, Conversation, ConversationStatus, Identity, MarketingWords
 from tenants import clock
 from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantInline, is_operator
 
@@ -119,7 +119,9 @@ class ConversationAdmin(LargeTable, ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Conversation], search_term: str
     ) -> tuple[QuerySet[Conversation], bool]:
-        return queryset.filter(contact__in=Contact.objects.matching(search_term)), False
+        if search_term.strip():
+            queryset = queryset.filter(contact__in=Contact.objects.matching(search_term))
+        return queryset, False
 
     @display(
         description=_("status"),
@@ -133,6 +135,20 @@ class ConversationAdmin(LargeTable, ReadOnlyAdmin):
     )
     def shown_status(self, obj: Conversation) -> tuple[str, Any]:
         return obj.status, obj.get_status_display()
+
+
+@admin.register(MarketingWords)
+class MarketingWordsAdmin(TenantAdmin):
+    """One list of words a company."""
+
+    list_display = ["stop", "resume"]
+    fields = ["stop", "resume"]
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        if not super().has_add_permission(request):
+            return False
+        return is_operator(request) or not MarketingWords.objects.exists()
 
 
 @admin.register(Budget)

@@ -43,16 +43,27 @@ class ContactChange(serializers.Serializer):
     name = serializers.CharField(
         max_length=200, allow_blank=True, required=False, help_text="Empty: the name on WhatsApp is shown."
     )
+    email = serializers.EmailField(max_length=254, allow_blank=True, required=False)
     labels = serializers.ListField(child=serializers.CharField(max_length=60), max_length=50, required=False)
     attributes = JSONObject(required=False)
     timezone = TimezoneField(max_length=64, allow_blank=True, required=False)
+    marketing = serializers.ChoiceField(
+        choices=["agreed", "stopped"], required=False, help_text="What they told you of our marketing."
+    )
 
     def validate_labels(self, labels: list[str]) -> list[str]:
         return list(dict.fromkeys(labels))
 
 
 class ContactInput(ContactChange):
-    phone = PhoneInput(help_text="Any spelling; without a country code it is one of the company's country.")
+    phone = PhoneInput(
+        required=False, help_text="Any spelling; without a country code it is one of the company's country."
+    )
+
+    def validate(self, given: Any) -> Any:
+        if not any(given.get(name) for name in ("phone", "name", "email")):
+            raise serializers.ValidationError({"phone": _("Give a phone, a name or an e-mail at least.")})
+        return given
 
 
 class KnownSerializer(ProblemSerializer):
@@ -94,11 +105,12 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     )
     def create(self, request: Request) -> Response:
         given = self.given(ContactInput).validated_data
-        contact, created = contact_by_phone(given.pop("phone"), tenant_id=caller(request).tenant_id, now=self.now)
-        if not created:
-            known = {"detail": _("There is a contact with this phone already."), "contact": contact.pk}
+        try:
+            contact = contacts.create(tenant_id=caller(request).tenant_id, phone=given.pop("phone", ""), now=self.now)
+        except contacts.CannotChange as refusal:
+            known = {"detail": refusal.explanation, "contact": refusal.contact.pk}  # type: ignore[union-attr]
             return Response(KnownSerializer(known).data, status.HTTP_409_CONFLICT)
-        contacts.change(contact, given, now=self.now)
+        self._change(contact, given)
         return Response(self.get_serializer(contact).data, status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -109,8 +121,15 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         contact = self.get_object()
-        contacts.change(contact, self.given(ContactChange).validated_data, now=self.now)
+        self._change(contact, self.given(ContactChange).validated_data)
         return Response(self.get_serializer(contact).data)
+
+    def _change(self, contact: Contact, given: dict[str, Any]) -> None:
+        wish = given.pop("marketing", "")
+        if given or not wish:
+            contacts.change(contact, given, now=self.now)
+        if wish:
+            contacts.wish_marketing(contact, wanted=wish == "agreed", now=self.now)
 
 
 def contact_by_phone(phone: str, *, tenant_id: UUID, now: datetime) -> tuple[Contact, bool]:
