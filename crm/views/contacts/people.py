@@ -45,9 +45,7 @@ def list_context(request: MemberRequest) -> dict[str, Any]:
         "filters": filters,
         "listing": page,
         "most": listing.MOST_COUNTED - 1,
-        "everybody": Contact.objects.order_by().values("pk")[: listing.MOST_COUNTED].count()
-        if filters.is_narrowed
-        else page.count,
+        "everybody": listing.count(Contact.objects.all()) if filters.is_narrowed else page.count,
         "labels": contacts.usual_labels(request.membership.tenant_id),
         "countries": listing.countries(),
         "actions": [import_string(name)(request.membership) for name in settings.CONTACT_ACTIONS],
