@@ -76,7 +76,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a row is no contact. `kind`: `no_address`, `not_a_phone` (`sentence` says why), `no_country`, `email`, `consent`,
+    """Why a row is no contact. `kind`: `no_address`, `not_a_phone` (`sentence` says why, of `written`), `no_country`, `email`, `consent`,
     `repeated` (`sentence` is the row it repeats)."""
 
     kind: str
@@ -194,13 +194,13 @@ def _phone(written: str, *, country: str, fixes: dict[str, Any]) -> str | Fault:
         if spelled.lstrip("(").startswith(("+", "＋")) or phones.is_valid(digits):
             return digits
     except phones.NotAPhone as error:
-        why = str(error)
+        why = error.sentence
     else:
         why = ""
     try:
         national = phones.normalise(written, country) if country else ""
     except phones.NotAPhone as error:
-        return Fault("not_a_phone", written, str(error))
+        return Fault("not_a_phone", written, error.sentence)
     if not national or not phones.is_valid(national):
         return Fault("not_a_phone", written, why)
     return national if fixes.get("country") == country else Fault("no_country", written)

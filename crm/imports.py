@@ -219,9 +219,9 @@ def _bring(asked: ContactImport, found: list[Entry], now: datetime) -> tuple[lis
             people.contact_of(owners, tenant_id, _person(each)) or owner
             for each, owner in zip(found, known, strict=True)
         ]
-        nobody = [Contact(id=uuid7(), tenant_id=tenant_id) if home is None else None for home in homes]
-        Contact.objects.bulk_create([each for each in nobody if each])
-        ids = [home or fresh.pk for home, fresh in zip(homes, nobody, strict=True) if home or fresh]
+        fresh = Contact.objects.bulk_create(Contact(id=uuid7(), tenant_id=tenant_id) for home in homes if home is None)
+        strangers = iter(fresh)
+        ids = [home or next(strangers).pk for home in homes]
         made = [id for id, owner in zip(ids, known, strict=True) if owner is None]
         before = _relevant(rows.read(cursor, Contact, [id for id in ids if id not in set(made)]))
         cursor.execute(_WRITE, {"given": _given(asked, found, ids), "now": now, "most": contacts.MOST_LABELS})

@@ -167,11 +167,11 @@ def forget(now: datetime) -> int:
 
 def followers(model: type[models.Model]) -> list[tuple[str, str]]:
     """(table, column) of everything in this layer that points at the model: what a merge takes along by itself."""
-    found = []
+    found: list[tuple[str, str]] = []
     for field in model._meta.get_fields(include_hidden=True):
         related = getattr(field, "related_model", None)
         if field.auto_created and related and related._meta.app_label == "crm" and not _is_history(related):
-            found.append((related._meta.db_table, field.field.column))  # type: ignore[union-attr]
+            found.append((related._meta.db_table, field.field.column))  # type: ignore[union-attr,arg-type]
     return sorted(set(found))
 
 
@@ -197,7 +197,7 @@ def _joined(talks: dict[str, Any], kept: UUID) -> dict[UUID, UUID]:
     by_number: dict[str, list[dict[str, Any]]] = {}
     for talk in talks.values():
         by_number.setdefault(talk["number_id"], []).append(talk)
-    joined = {}
+    joined: dict[UUID, UUID] = {}
     for same in by_number.values():
         same.sort(key=lambda each: (each["contact_id"] != str(kept), each["last_message_at"] is None, each["id"]))
         stays, *others = same

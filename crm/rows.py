@@ -9,7 +9,7 @@ from django.db import models
 
 def columns(model: type[models.Model]) -> list[str]:
     """The columns that are written, without those the database makes."""
-    return [field.column for field in model._meta.local_concrete_fields if not field.generated]
+    return [field.column for field in model._meta.local_concrete_fields if field.column and not field.generated]
 
 
 def read(cursor: Any, model: type[models.Model], ids: list[UUID]) -> dict[str, dict[str, Any]]:

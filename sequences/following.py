@@ -56,7 +56,12 @@ def merge(*, conversations: dict[UUID, UUID], at: datetime) -> dict[str, Any] | 
     """Point what points at an old conversation at the one that stays; returns what `unmerge` needs."""
     if not conversations:
         return None
-    values = {"old": list(conversations), "new": list(conversations.values()), "now": at, "why": Why.MERGED.value}
+    values: dict[str, Any] = {
+        "old": list(conversations),
+        "new": list(conversations.values()),
+        "now": at,
+        "why": Why.MERGED.value,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_END_SECOND, values)
         ended = {id: [state, due_at, reason] for id, state, due_at, reason in cursor.fetchall()}

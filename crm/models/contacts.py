@@ -54,7 +54,7 @@ def beginnings_of(words: str) -> list[str]:
     """What a person looks for, as the beginnings of kept words: a phone in one piece, an e-mail too, else word by word."""
     if _PHONE.fullmatch(words) and len(digits := "".join(filter(str.isdigit, words))) >= _SHORTEST_DIGITS:
         return [digits]
-    found = []
+    found: list[str] = []
     for word in folded(words).split():
         found += [word] if "@" in word.strip("@") else _WORD.findall(word)
     return list(dict.fromkeys(word[:WORD_LENGTH] for word in found))

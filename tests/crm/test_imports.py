@@ -7,11 +7,13 @@ from django.db import connection
 
 from crm import contact_files, imports
 from crm.contact_files import Entry, Fault, NotAList, entry_of, guess, parse
+from crm.explanations import NO_PHONES
 from crm.inbound import drain
 from crm.models import Contact, ContactImport, Identity
 from tests import meta
 from tests.crm.inbound.test_people import said
 from tests.crm.views.talk import NOON, conversation
+from whatsapp import phones
 
 COLUMNS = ["nombre", "teléfono", "correo", "acepta", "etiquetas", "ciudad"]
 FILE = """\
@@ -61,7 +63,8 @@ def test_what_is_no_phone_says_what_is_wrong_with_it(written):
 
     assert isinstance(found, Fault)
     assert found.kind == "not_a_phone"
-    assert written in found.sentence or not found.sentence
+    assert found.written == written
+    assert found.sentence in NO_PHONES
 
 
 @pytest.mark.parametrize(
@@ -271,3 +274,13 @@ def test_its_rows_are_sealed(ours):
     assert "Rosa" not in kept
     assert "900555014" not in kept
     assert contact_files.MOST_ROWS == 100_000
+
+
+def test_every_sentence_about_phones_is_known_to_the_translations():
+    said = {
+        value
+        for name, value in vars(phones).items()
+        if name.startswith("_") and isinstance(value, str) and value[-1:] in ".?"
+    }
+
+    assert said == set(NO_PHONES)

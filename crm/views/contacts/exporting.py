@@ -75,8 +75,8 @@ def lines(tenant_id: UUID, narrow: Callable[[Any], Any], *, zone: ZoneInfo) -> I
 
 async def _in_turn(parts: Iterator[str]) -> AsyncIterator[str]:
     """An iterator that waits for the database, where the server may not wait."""
-    step = sync_to_async(next)
-    while (part := await step(parts, None)) is not None:
+    step = sync_to_async(lambda: next(parts, None))
+    while (part := await step()) is not None:
         yield part
 
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from crm import bells, contact_files, contacts, imports
 from crm.contact_files import NotAList
+from crm.explanations import no_phone
 from crm.models import ContactImport, ImportState
 from crm.views.access import member_required
 from crm.views.contacts.people import list_context
@@ -147,7 +148,7 @@ def _line(fault: list[Any], country: str) -> FaultLine:
         return FaultLine(row, written, _("Not an e-mail address."), "without_email", _("Import without e-mail"))
     sentences = {
         "no_address": _("There is no phone, e-mail or WhatsApp user id."),
-        "not_a_phone": more or _("This is not a phone number."),
+        "not_a_phone": no_phone(more, written),
         "consent": _("Write yes or no."),
         "repeated": _("Row %(row)s is the same person.") % {"row": more},
     }

@@ -1,6 +1,6 @@
 """The list of contacts: what its address asks for, and one page of it. Anything unreadable in the address is ignored."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -58,12 +58,9 @@ class ContactFilters:
     def is_narrowed(self) -> bool:
         return bool(self.query)
 
-    def without(self, name: str) -> "ContactFilters":
-        return replace(self, **{name: False if name == "active" else ""})
-
     def narrow(self, contacts: ContactQuerySet, *, now: datetime) -> ContactQuerySet:
         """Of these contacts those whom the filters and words let through."""
-        found = contacts.matching(self.words)
+        found: Any = contacts.matching(self.words)
         if self.label:
             found = found.labelled(self.label)
         if self.active:
@@ -75,11 +72,11 @@ class ContactFilters:
             # Asked of each contact in turn: as an EXISTS it would be joined, by reading every conversation there is.
             talks = Conversation.objects.filter(contact=OuterRef("pk"), window_expires_at__isnull=False)
             last = talks.order_by("-window_expires_at").values("window_expires_at")[:1]
-            found = found.alias(window_expires_at=Subquery(last))
+            found = found.alias(opened=Subquery(last))
         if self.window == "open":
-            found = found.filter(window_expires_at__gt=now, seen_at__gte=now - _LONGEST_WINDOW)
+            found = found.filter(opened__gt=now, seen_at__gte=now - _LONGEST_WINDOW)
         elif self.window == "closed":
-            found = found.filter(Q(window_expires_at__lte=now) | Q(window_expires_at=None))
+            found = found.filter(Q(opened__lte=now) | Q(opened=None))
         if self.marketing == "stopped":
             found = found.filter(marketing_stopped=True)
         elif self.marketing == "agreed":

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from crm import contacts, duplicates
+from crm.explanations import no_phone
 from crm.models import Contact, ContactMerge, Conversation, IdentityKind, Message
 from crm.views.access import conversation_or_404, member_required
 from crm.views.contacts import attributes, history
@@ -37,7 +38,7 @@ class PhoneField(forms.CharField):
         try:
             return numbers.normalise(written, self.country or None)
         except numbers.NotAPhone as error:
-            raise forms.ValidationError(str(error)) from None
+            raise forms.ValidationError(no_phone(error.sentence, error.raw)) from None
 
 
 class ContactForm(forms.Form):
