@@ -223,7 +223,7 @@ def _bring(asked: ContactImport, found: list[Entry], now: datetime) -> tuple[lis
         strangers = iter(fresh)
         ids = [home or next(strangers).pk for home in homes]
         made = [id for id, owner in zip(ids, known, strict=True) if owner is None]
-        before = _relevant(rows.read(cursor, Contact, [id for id in ids if id not in set(made)]))
+        before = _relevant(rows.read(cursor, Contact, list(set(ids) - set(made))))
         cursor.execute(_WRITE, {"given": _given(asked, found, ids), "now": now, "most": contacts.MOST_LABELS})
         after = _relevant(rows.read(cursor, Contact, [UUID(id) for id in before]))
     contacts.tell_changed_ids(ids, tenant_id=tenant_id, now=now)

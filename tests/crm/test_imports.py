@@ -105,7 +105,7 @@ def bring(company, text: str = FILE, **choices) -> ContactImport:
 @pytest.mark.django_db
 def test_the_check_counts_and_lists_what_is_wrong(ours):
     with ours.transaction():
-        known = conversation(ours, "Luis").contact
+        known = conversation(ours, "Luis", identified=True).contact
         Identity.objects.filter(contact=known).update(value="51900555015", address="51900555015")
 
     asked = bring(ours)
@@ -178,7 +178,7 @@ def test_what_our_people_wrote_and_the_person_stopped_is_kept(ours):
 @pytest.mark.django_db
 def test_undone_it_leaves_the_contacts_as_they_were(ours):
     with ours.transaction():
-        known = conversation(ours, "Luis").contact
+        known = conversation(ours, "Luis", identified=True).contact
         Identity.objects.filter(contact=known).update(value="51900555015", address="51900555015")
         before = list(Contact.objects.values()), list(Identity.objects.values())
     asked = bring(ours, uses_consent=True, label="x")

@@ -67,8 +67,8 @@ def undo(company: Company, merged: ContactMerge, *, now: Any = NOON + timedelta(
 def pair(ours: Company) -> tuple[Conversation, Conversation]:
     """Rosa twice: each with a conversation with the same number, messages, an open episode, and what hangs on it."""
     with ours.transaction():
-        first = begin(ours, "Rosa Quispe", now=NOON, unread_count=2)
-        second = begin(ours, "Rosa Q.", now=NOON, unread_count=1, wrote_at=NOON - timedelta(minutes=5))
+        first = begin(ours, "Rosa Quispe", now=NOON, identified=True, unread_count=2)
+        second = begin(ours, "Rosa Q.", now=NOON, identified=True, unread_count=1, wrote_at=NOON - timedelta(minutes=5))
         Contact.objects.filter(pk=first.contact_id).update(labels=["VIP"], attributes={"ciudad": "Lima", "talla": "M"})
         Contact.objects.filter(pk=second.contact_id).update(
             labels=["vip", "feria"], attributes={"ciudad": "Cusco", "año": 1991}, email="rosa@correo.example"

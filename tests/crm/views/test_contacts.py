@@ -32,7 +32,7 @@ def supervisor(client, ours):
 @pytest.fixture
 def rosa(ours, now):
     with ours.transaction():
-        talk = conversation(ours, "Rosa Quispe", now=now)
+        talk = conversation(ours, "Rosa Quispe", now=now, identified=True)
         Contact.objects.filter(pk=talk.contact_id).update(seen_at=now, phone="51900555014", labels=["vip"])
         Identity.objects.update(value="51900555014", address="51900555014")
         return Contact.objects.get()
