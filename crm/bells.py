@@ -234,11 +234,12 @@ DELETE FROM crm_unmatchedstatus WHERE ctid IN (
 @shared_task(name="crm.bells.forget")
 def forget() -> dict[str, int]:
     """Drop what is past its time: days of merged webhooks, statuses of messages that are not ours."""
-    from crm import merges
+    from crm import imports, merges
     from tenants import clock
 
     with system_transaction():
         merges.forget(clock.now())
+        imports.forget(clock.now())
     made, dropped = keep_webhooks(days=settings.WEBHOOK_RETENTION_DAYS)
     statuses = 0
     while True:

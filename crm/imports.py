@@ -5,7 +5,7 @@ A page that is killed is done again: it is written together with how far the imp
 
 import json
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from crm import contact_files, contacts, rows
 from crm.contact_files import Entry, File
 from crm.inbound import people
 from crm.models import Contact, ContactImport, ContactImportPage, ContactWord, ImportState
+from crm.models.imports import BUSY
 from crm.words import folded
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Membership, Tenant
@@ -25,6 +26,7 @@ from whatsapp.events import Person
 PAGE = 5000
 LONGEST_RUN_SECONDS = 20.0
 MOST_SHOWN = 200
+KEPT_FOR = timedelta(days=30)
 _WRITTEN = ("name", "email", "username", "labels", "attributes", "marketing_consent_at", "marketing_source")
 
 
@@ -84,9 +86,7 @@ def run(now: datetime) -> int:
     done, until = 0, time.monotonic() + LONGEST_RUN_SECONDS
     with system_transaction():
         waiting = list(
-            ContactImport.objects.filter(state__in=["checking", "running", "undoing"])
-            .order_by("created_at")
-            .values_list("tenant_id", "pk")
+            ContactImport.objects.filter(state__in=BUSY).order_by("created_at").values_list("tenant_id", "pk")
         )
     for tenant_id, pk in waiting:
         while time.monotonic() < until and _work(tenant_id, pk, now):
@@ -99,7 +99,7 @@ def _work(tenant_id: UUID, pk: UUID, now: datetime) -> bool:
     with tenant_transaction(tenant_id):
         # Somebody else may be at it.
         free = ContactImport.objects.select_for_update(no_key=True, skip_locked=True, of=("self",)).filter(
-            pk=pk, state__in=["checking", "running", "undoing"]
+            pk=pk, state__in=BUSY
         )
         asked = free.select_related("created_by").first()
         if asked is None:
@@ -277,6 +277,13 @@ def _undo_page(asked: ContactImport, now: datetime) -> None:
     page.is_undone = True
     page.save(update_fields=["is_undone"])
     ContactImport.objects.filter(pk=asked.pk).update(place=max(page.first_row - 2, 0))
+
+
+def forget(now: datetime) -> int:
+    """Drop files that nobody has worked on for so long, with what was kept to undo them; in a system transaction."""
+    old = ContactImport.objects.filter(created_at__lt=now - KEPT_FOR).exclude(state__in=BUSY)
+    count, _by_table = old.delete()
+    return count
 
 
 def _country(asked: ContactImport) -> str:

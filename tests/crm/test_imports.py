@@ -10,6 +10,7 @@ from crm.contact_files import Entry, Fault, NotAList, entry_of, guess, parse
 from crm.explanations import NO_PHONES
 from crm.inbound import drain
 from crm.models import Contact, ContactImport, Identity
+from tenants.context import system_transaction
 from tests import meta
 from tests.crm.inbound.test_people import said
 from tests.crm.views.talk import NOON, conversation
@@ -284,3 +285,16 @@ def test_every_sentence_about_phones_is_known_to_the_translations():
     }
 
     assert said == set(NO_PHONES)
+
+
+@pytest.mark.django_db
+def test_an_old_file_is_dropped_and_its_contacts_stay(ours):
+    bring(ours, uses_consent=False)
+
+    with system_transaction():
+        assert imports.forget(NOON + timedelta(days=29)) == 0
+        assert imports.forget(NOON + timedelta(days=31)) == 2  # the import and its page
+
+    with ours.transaction():
+        assert not ContactImport.objects.exists()
+        assert Contact.objects.count() == 3

@@ -1,5 +1,7 @@
 """A list of contacts brought in with its errors mended, two of them made one, and that taken back."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
@@ -56,6 +58,11 @@ def test_a_list_is_brought_in_mended_and_two_are_made_one_and_taken_apart(runnin
     expect(supervisor.locator("form.notice")).to_have_count(0)
     supervisor.goto("/contacts/?q=iri")
     expect(rows).to_have_count(2)
+    with supervisor.expect_download() as taken_out:
+        supervisor.locator("a[data-keeps-query]").click()
+    lines = Path(taken_out.value.path()).read_text("utf-8-sig").splitlines()
+    assert len(lines) == 3
+    assert {line.split(",")[0] for line in lines[1:]} == {"Iris Importada", "Iris I."}
 
 
 def test_stop_alone_is_seen_in_the_thread_and_on_the_contact(running, person):
