@@ -4,4 +4,6 @@ import unicodedata
 
 
 def folded(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    # Python ends a Greek word with a sigma of its own, PostgreSQL does not.
+    return plain.lower().replace("ς", "σ")

@@ -20,7 +20,7 @@ from django.db import migrations, models
 # a word belongs to the row that says it, which the writer holds. Nothing here depends on the server's locale.
 WORDS = r"""
 CREATE FUNCTION crm_folded(said text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT lower(regexp_replace(normalize(said, NFKD), '[\u0300-\u036f]', '', 'g'))
+  SELECT translate(lower(regexp_replace(normalize(said, NFKD), '[\u0300-\u036f]', '', 'g')), 'ς', 'σ')
 $$;
 CREATE FUNCTION crm_words_of_contact(names text, email text, labels text[]) RETURNS SETOF text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
