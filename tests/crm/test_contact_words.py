@@ -34,7 +34,7 @@ def found(company, words: str) -> list[str]:
     "words",
     ["rosa", "ROS", "quispe ros", "mamani", "MAMANÍ", "Quispe-Mam", "rosit", "✨rosita", "rosa.q", "@rosa.q",
      "r.quispe@correo.example", "R.Quispe@corr", "51900555014", "+51 900 555 014", "900 555 014", "(900) 555-014",
-     "5014", "900555", "0555", "rosa 5014", "  rosa  "],
+     "5014", "900555", "0555", "rosa 5014", "rosa +51 900-555 014 quispe", "  rosa  "],
 )  # fmt: skip
 def test_a_contact_is_found(ours, rosa, words):
     assert found(ours, words) == ["Rosa Quispe-Mamaní"]

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -97,7 +98,9 @@ def new(request: MemberRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def show(request: MemberRequest, contact_id: UUID) -> HttpResponse:
     """The page of one contact; POST saves name, e-mail and attributes."""
-    contact = _contact_or_404(contact_id)
+    contact = Contact.objects.filter(pk=contact_id).first()
+    if contact is None:
+        return redirect("contact", _merged_into_or_404(contact_id))
     if request.method == "GET":
         form = ContactForm(initial={"name": contact.name, "email": contact.email})
         return _page(request, contact, form, attributes.lines_of(contact.attributes))
@@ -201,9 +204,19 @@ def _contact_or_404(contact_id: UUID) -> Contact:
     return get_object_or_404(Contact.objects.all(), pk=contact_id)
 
 
+def _merged_into_or_404(contact_id: UUID) -> UUID:
+    """Whose page an old link to a contact leads to, that is part of another one now."""
+    merges = ContactMerge.objects.filter(merged_ids__contains=[contact_id], undone_at=None).defer("rows")
+    return get_object_or_404(merges.order_by("-merged_at")[:1]).contact_id
+
+
 def _to_conversation(request: MemberRequest, contact: Contact, number: Number) -> HttpResponse:
-    conversation = contacts.conversation_with(contact, number)
-    if not Conversation.objects.visible_to(request.membership).filter(pk=conversation.pk).exists():
+    with transaction.atomic():
+        conversation = contacts.conversation_with(contact, number)
+        is_visible = Conversation.objects.visible_to(request.membership).filter(pk=conversation.pk).exists()
+        # One that is begun where its beginner may not look is not begun.
+        transaction.set_rollback(not is_visible)
+    if not is_visible:
         messages.warning(request, _("A queue you are not in answers this contact."))
         return redirect("contact", contact.pk)
     return redirect("conversation", conversation.pk)

@@ -243,6 +243,19 @@ def test_a_contact_by_hand_opens_its_conversation(ana, ours):
     assert ana.get(answer.url).status_code == 200
 
 
+def test_a_conversation_of_another_queue_is_not_begun(ana, ours):
+    with ours.transaction():
+        ours.number.queue = ours.support
+        ours.number.save(update_fields=["queue"])
+        contact = Contact.objects.create(tenant=ours.tenant, name="Luis")
+
+    answer = ana.post(f"/contacts/{contact.pk}/conversations/", {"number": ours.number.pk}, headers=ENGLISH)
+
+    assert "A queue you are not in" in page(ana, answer.url)
+    with ours.transaction():
+        assert not Conversation.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [({}, "Write a phone"), ({"phone": "12"}, "too short"), ({"name": "x", "email": "x@"}, "email"),
@@ -332,6 +345,7 @@ def test_two_are_compared_merged_and_taken_apart(supervisor, ours, rosa, luis):
         kept, merged = Contact.objects.get(), ContactMerge.objects.get()
         assert (kept.pk, kept.name, kept.email) == (luis.pk, "Rosa Quispe", "luis@correo.example")
     assert "merged into this one" in page(supervisor, answer.url)
+    assert supervisor.get(f"/contacts/{rosa.pk}/").url == answer.url
     supervisor.post(f"/contacts/merges/{merged.pk}/undo/")
     with ours.transaction():
         assert sorted(Contact.objects.values_list("name", flat=True)) == ["Luis Rojas", "Rosa Quispe"]
