@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
-from crm import contacts, rows
+from crm import contacts, moving, rows
 from crm.models import Activity, ActivityKind, Contact, ContactMerge, Conversation
 from crm.models.merges import KEPT_FOR
 from crm.signals import contacts_merged, contacts_unmerged
@@ -102,10 +102,10 @@ def merge(
                 sender=None, tenant_id=tenant_id, contact_id=kept, merged_ids=others, conversations=joined, at=now
             )
         )
-        moved = _move(cursor, joined, now=now)
+        moved = moving.move(cursor, joined, now=now)
         _unite_conversations(cursor, before["crm_conversation"], joined)
         cursor.execute("DELETE FROM crm_conversation WHERE id = ANY(%s)", [list(joined)])
-        moved["tables"] |= _take_over(cursor, kept, others)
+        moved["tables"] |= moving.take_over(cursor, kept, others)
         _unite_contacts(found, result(found, name=name, email=email, phone=phone))
         cursor.execute("DELETE FROM crm_contact WHERE id = ANY(%s)", [others])
         moved["notes"] = _note(tenant_id, kept, before, others, by=by, now=now)
@@ -141,7 +141,7 @@ def undo(merged: ContactMerge, *, by: Membership | None, now: datetime) -> None:
     joined = {UUID(old): UUID(new) for old, new in moved["joined"].items()}
     with connection.cursor() as cursor:
         _restore(cursor, locked, before, after, joined)
-        _move_back(cursor, moved, joined)
+        moving.move_back(cursor, moved, joined)
     answered = {"conversations": joined, "answers": locked.followed}
     contacts_unmerged.send(
         sender=None,
@@ -163,20 +163,6 @@ def forget(now: datetime) -> int:
 
 
 # --- Merging ----------------------------------------------------------------------------------------------------------
-
-
-def followers(model: type[models.Model]) -> list[tuple[str, str]]:
-    """(table, column) of everything in this layer that points at the model: what a merge takes along by itself."""
-    found: list[tuple[str, str]] = []
-    for field in model._meta.get_fields(include_hidden=True):
-        related = getattr(field, "related_model", None)
-        if field.auto_created and related and related._meta.app_label == "crm" and not _is_history(related):
-            found.append((related._meta.db_table, field.field.column))  # type: ignore[union-attr,arg-type]
-    return sorted(set(found))
-
-
-def _is_history(model: type[models.Model]) -> bool:
-    return any(field.name == "pgh_id" for field in model._meta.local_fields)
 
 
 def _lock(cursor: Any, ids: list[UUID]) -> dict[str, dict[str, Any]]:
@@ -209,93 +195,9 @@ def _followed(answers: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     return {receiver.__module__: answer for receiver, answer in answers if answer is not None}
 
 
-_PAIRS = "unnest(%s::uuid[], %s::uuid[]) AS pair (old_id, new_id)"
-# One client id twice in one conversation is what makes a double click one message: the second loses it.
-_SAME_CLIENT_IDS = f"""
-SELECT id, client_id FROM (
-    SELECT m.id, m.client_id, m.conversation_id = pair.new_id AS stays,
-           row_number() OVER (PARTITION BY pair.new_id, m.client_id ORDER BY (m.conversation_id = pair.new_id) DESC, m.id) AS place
-    FROM (SELECT old_id, new_id FROM {_PAIRS} UNION SELECT new_id, new_id FROM {_PAIRS}) AS pair
-    JOIN crm_message m ON m.conversation_id = pair.old_id
-    WHERE m.client_id IS NOT NULL
-) AS counted WHERE place > 1 AND NOT stays
-"""
-# The older opening, and the suspicion of the conversation that stays, go on; the others end here.
-_CLOSE_EPISODES = f"""
-UPDATE crm_episode e SET closed_at = GREATEST(%s, e.opened_at)
-WHERE e.closed_at IS NULL AND e.id IN (
-    SELECT id FROM (
-        SELECT o.id, row_number() OVER (PARTITION BY pair.new_id ORDER BY o.opened_at, o.id) AS place
-        FROM (SELECT old_id, new_id FROM {_PAIRS} UNION SELECT new_id, new_id FROM {_PAIRS}) AS pair
-        JOIN crm_episode o ON o.conversation_id = pair.old_id AND o.closed_at IS NULL
-    ) AS counted WHERE place > 1)
-RETURNING id
-"""
-_CLOSE_ISSUES = f"""
-WITH extra AS (
-    SELECT id, state, closed_at FROM (
-        SELECT o.id, o.state, o.closed_at,
-               row_number() OVER (PARTITION BY pair.new_id ORDER BY o.conversation_id = pair.new_id DESC, o.likelihood DESC, o.id) AS place
-        FROM (SELECT old_id, new_id FROM {_PAIRS} UNION SELECT new_id, new_id FROM {_PAIRS}) AS pair
-        JOIN crm_deliveryissue o ON o.conversation_id = pair.old_id AND o.state IN ('open', 'confirmed')
-    ) AS counted WHERE place > 1
-), closed AS (
-    UPDATE crm_deliveryissue i SET state = 'dismissed', closed_at = %s FROM extra WHERE i.id = extra.id
-)
-SELECT id, state FROM extra
-"""
-
-
-def _move(cursor: Any, joined: dict[UUID, UUID], *, now: datetime) -> dict[str, Any]:
-    """Whatever points at an old conversation points at the one it becomes part of. Returns what went, to move it back."""
-    if not joined:
-        return {"tables": {}}
-    pairs = [list(joined), list(joined.values())]
-    cursor.execute(_SAME_CLIENT_IDS, pairs * 2)
-    client_ids = {str(id): str(client_id) for id, client_id in cursor.fetchall()}
-    cursor.execute("UPDATE crm_message SET client_id = NULL WHERE id = ANY(%s)", [[UUID(each) for each in client_ids]])
-    cursor.execute(_CLOSE_EPISODES, [now, *pairs * 2])
-    episodes = [str(row[0]) for row in cursor.fetchall()]
-    cursor.execute(_CLOSE_ISSUES, [*pairs * 2, now])
-    issues = {str(id): state for id, state in cursor.fetchall()}
-    tables: dict[str, dict[str, list[str]]] = {}
-    for table, column in followers(Conversation):
-        # Names of our own models' tables and columns alone.
-        cursor.execute(
-            f"SELECT {column}, array_agg(id ORDER BY id) FROM {table} WHERE {column} = ANY(%s) GROUP BY 1", pairs[:1]
-        )
-        tables[f"{table}.{column}"] = {str(old): [str(id) for id in ids] for old, ids in cursor.fetchall()}
-        cursor.execute(
-            f"UPDATE {table} t SET {column} = pair.new_id FROM {_PAIRS} WHERE t.{column} = pair.old_id", pairs
-        )
-    said = tables.get("crm_message.conversation_id", {})
-    _move_words(cursor, {id: joined[UUID(old)] for old, ids in said.items() for id in ids})
-    return {"tables": tables, "client_ids": client_ids, "episodes": episodes, "issues": issues}
-
-
-def _move_words(cursor: Any, homes: dict[str, UUID]) -> None:
-    cursor.execute(
-        "UPDATE crm_messageword w SET conversation_id = home.id FROM unnest(%s::uuid[], %s::uuid[]) AS home (message_id, id)"
-        " WHERE w.message_id = home.message_id",
-        [[UUID(each) for each in homes], list(homes.values())],
-    )
-
-
-def _take_over(cursor: Any, kept: UUID, others: list[UUID]) -> dict[str, dict[str, list[str]]]:
-    """Whatever points at the other contacts points at the one that stays: identities, conversations, what there may be more."""
-    tables = {}
-    for table, column in followers(Contact):
-        cursor.execute(
-            f"SELECT {column}, array_agg(id ORDER BY id) FROM {table} WHERE {column} = ANY(%s) GROUP BY 1", [others]
-        )
-        tables[f"{table}.{column}"] = {str(old): [str(id) for id in ids] for old, ids in cursor.fetchall()}
-        cursor.execute(f"UPDATE {table} SET {column} = %s WHERE {column} = ANY(%s)", [kept, others])
-    return tables
-
-
 # As the inbound merge moves them, by functions that do not care for order. Who answers is the one that stays's.
 _UNITE = f"""
-WITH pair AS (SELECT * FROM {_PAIRS}), part AS (
+WITH pair AS (SELECT * FROM {moving.PAIRS}), part AS (
     SELECT pair.new_id, c.* FROM pair JOIN crm_conversation c ON c.id = pair.old_id
     UNION ALL SELECT DISTINCT pair.new_id, c.* FROM pair JOIN crm_conversation c ON c.id = pair.new_id
 ), whole AS (
@@ -379,35 +281,3 @@ def _restore(
     rows.insert(cursor, Conversation, [before["crm_conversation"][str(id)] for id in joined])
     for model, table in ((Contact, "crm_contact"), (Conversation, "crm_conversation")):
         rows.revert(cursor, model, before=before[table], after=after[table])
-
-
-def _move_back(cursor: Any, moved: dict[str, Any], joined: dict[UUID, UUID]) -> None:
-    for place, by_old in moved["tables"].items():
-        table, column = place.split(".")
-        homes = {id: UUID(old) for old, ids in by_old.items() for id in ids}
-        cursor.execute(
-            f"UPDATE {table} t SET {column} = home.id FROM unnest(%s::uuid[], %s::uuid[]) AS home (row_id, id) WHERE t.id = home.row_id",
-            [[UUID(each) for each in homes], list(homes.values())],
-        )
-        if place == "crm_message.conversation_id":
-            _move_words(cursor, homes)
-    cursor.execute("DELETE FROM crm_activity WHERE id = ANY(%s)", [[UUID(id) for id in moved["notes"]]])
-    if not joined:
-        return
-    cursor.execute(
-        "UPDATE crm_message m SET client_id = had.client_id FROM unnest(%s::uuid[], %s::uuid[]) AS had (id, client_id)"
-        " WHERE m.id = had.id",
-        [[UUID(each) for each in moved["client_ids"]], [UUID(each) for each in moved["client_ids"].values()]],
-    )
-    # Unless they were opened again since: a conversation has one opening at a time.
-    cursor.execute(
-        "UPDATE crm_episode e SET closed_at = NULL WHERE e.id = ANY(%s) AND NOT EXISTS ("
-        "SELECT FROM crm_episode o WHERE o.conversation_id = e.conversation_id AND o.closed_at IS NULL)",
-        [[UUID(each) for each in moved["episodes"]]],
-    )
-    cursor.execute(
-        "UPDATE crm_deliveryissue i SET state = had.state, closed_at = NULL"
-        " FROM unnest(%s::uuid[], %s::text[]) AS had (id, state) WHERE i.id = had.id AND NOT EXISTS ("
-        "SELECT FROM crm_deliveryissue o WHERE o.conversation_id = i.conversation_id AND o.state IN ('open', 'confirmed'))",
-        [[UUID(each) for each in moved["issues"]], list(moved["issues"].values())],
-    )
