@@ -11,7 +11,7 @@ from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from crm import contacts
-from crm.models import Budget, Contact, Conversation, ConversationStatus, Identity
+from crm.models import Budget, Contact, Conversation, ConversationStatus, Identity, MarketingWords
 from tenants import clock
 from tenants.tenant_admin import ReadOnlyAdmin, TenantAdmin, TenantInline, is_operator
 
@@ -43,7 +43,7 @@ class LargeTable:
 class ContactAdmin(LargeTable, TenantAdmin):
     list_display = ["shown_name", "shown_phone", "shown_labels", "takes_marketing", "since"]
     list_filter = ["marketing_stopped"]
-    search_fields = ["search_text", "phone"]
+    search_fields = ["pk"]  # a search box; what it finds is get_search_results'
     search_help_text = _("Name, username or digits of the phone number")
     ordering = ["-created_at", "id"]
     fields = [
@@ -98,7 +98,7 @@ class ConversationAdmin(LargeTable, ReadOnlyAdmin):
     list_display = ["contact", "number", "queue", "assignee", "shown_status", "unread_count", "last_message_at"]
     list_filter = ["status", "queue", "number"]
     list_select_related = ["contact", "number", "queue", "assignee__user"]
-    search_fields = ["contact__search_text", "contact__phone"]
+    search_fields = ["pk"]  # the same
     ordering = ["-last_message_at", "-id"]
     fields = [
         "contact",
@@ -116,6 +116,13 @@ class ConversationAdmin(LargeTable, ReadOnlyAdmin):
     ]
     readonly_fields = fields
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Conversation], search_term: str
+    ) -> tuple[QuerySet[Conversation], bool]:
+        if search_term.strip():
+            queryset = queryset.filter(contact__in=Contact.objects.matching(search_term))
+        return queryset, False
+
     @display(
         description=_("status"),
         ordering="status",
@@ -128,6 +135,20 @@ class ConversationAdmin(LargeTable, ReadOnlyAdmin):
     )
     def shown_status(self, obj: Conversation) -> tuple[str, Any]:
         return obj.status, obj.get_status_display()
+
+
+@admin.register(MarketingWords)
+class MarketingWordsAdmin(TenantAdmin):
+    """One list of words a company."""
+
+    list_display = ["stop", "resume"]
+    fields = ["stop", "resume"]
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        if not super().has_add_permission(request):
+            return False
+        return is_operator(request) or not MarketingWords.objects.exists()
 
 
 @admin.register(Budget)

@@ -192,6 +192,20 @@ def index() -> int:
     return searching.index()
 
 
+@shared_task(name="crm.bells.bring")
+def bring() -> int:
+    """Go on with the imports of contacts."""
+    from crm import imports
+    from tenants import clock
+
+    return imports.run(clock.now())
+
+
+def ring_bring() -> None:
+    """Say, once the present transaction commits, that an import has something to do."""
+    transaction.on_commit(lambda: _ring(bring))
+
+
 @shared_task(name="crm.bells.report", ignore_result=True)
 def report(hours: int = 2) -> None:
     """Count the reports' last hours anew, and see to the budgets."""
@@ -261,7 +275,12 @@ DELETE FROM crm_unmatchedstatus WHERE ctid IN (
 
 @shared_task(name="crm.bells.forget")
 def forget() -> dict[str, int]:
-    """Drop what is past its time: days of merged webhooks, old lines of health, statuses of messages that are not ours."""
+    """Drop what is past its time: days of merged webhooks, old lines of health, merges and imports, statuses of nobody."""
+    from crm import imports, merges
+
+    with system_transaction():
+        merges.forget(clock.now())
+        imports.forget(clock.now())
     made, dropped = keep_webhooks(days=settings.WEBHOOK_RETENTION_DAYS)
     health.forget(before=clock.now() - timedelta(days=settings.HEALTH_RETENTION_DAYS))
     statuses = 0

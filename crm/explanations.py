@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from whatsapp import cards, interactive, places
@@ -115,3 +116,18 @@ def sentence(reason: str, code: int | None = None) -> Any:
     if code in _BY_CODE:
         return _BY_CODE[code]
     return _SENTENCES.get(reason) or _("WhatsApp refused the message. Tell your administrator if it happens again.")
+
+
+# What whatsapp.phones says of what is no phone, which knows no languages.
+NO_PHONES = (
+    gettext_noop("“{raw}” is too short for a phone number: is the area code missing?"),
+    gettext_noop("“{raw}” is too long for a phone number: is it two numbers?"),
+    gettext_noop("“{raw}” needs its country code, like +51 900 555 014."),
+    gettext_noop("“{raw}” is not a phone number."),
+    gettext_noop("There is no phone number."),
+)
+
+
+def no_phone(sentence: str, raw: str) -> str:
+    """A sentence of whatsapp.phones in the reader's language."""
+    return gettext(sentence if sentence in NO_PHONES else NO_PHONES[3]).format(raw=raw[:40])

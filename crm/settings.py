@@ -169,6 +169,8 @@ DEMO_PARTS = ["sequences.demo.load", "crm.flows.demo.load"]
 CLOCK_NEXT = ["sequences.runner.next_due", "sequences.broadcasting.next_start"]
 # Who answers a phone that fills in a Flow: a function of `whatsapp.flows.exchanging.Exchange`.
 FLOW_SCREENS = "crm.flows.screens.answer"
+# What may be done with contacts chosen on their page: functions of the membership that give a template and its context.
+CONTACT_ACTIONS = ["sequences.panel.action"]
 DASHBOARD_SECTIONS = ["sequences.reporting.section"]
 # Functions of an alert that give its words, or None when its kind is not theirs.
 ALERT_WORDS = ["crm.alert_words.words_of"]
@@ -185,6 +187,7 @@ CELERY_BEAT_SCHEDULE = {
     "take-failed-steps": {"task": "sequences.tasks.take_failed", "schedule": 15.0, "options": {"expires": 15}},
     "find-done-tasks": {"task": "sequences.tasks.find_done", "schedule": 30.0, "options": {"expires": 30}},
     "index-messages": {"task": "crm.bells.index", "schedule": 5.0, "options": {"expires": 5}},
+    "import-contacts": {"task": "crm.bells.bring", "schedule": 2.0, "options": {"expires": 2}},
     "report-hours": {"task": "crm.bells.report", "schedule": 60.0, "options": {"expires": 60}},
     "report-days": {
         "task": "crm.bells.report",

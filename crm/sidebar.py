@@ -45,6 +45,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _item(request, "crm.contact", _("Contacts"), "contacts"),
                 _item(request, "crm.conversation", _("Conversations"), "forum"),
+                _item(request, "crm.marketingwords", _("Words about marketing"), "do_not_disturb_on"),
             ],
         },
         {

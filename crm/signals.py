@@ -14,3 +14,14 @@ suspicion_changed = Signal()
 """It became more or less likely that people blocked a number. Sent inside the transaction that says so, so that what
 hangs on it is true with it. Arguments: `tenant_id`, `levels` (conversation id to level; empty: nothing speaks for it), `at`.
 """
+
+contacts_merged = Signal()
+"""Contacts became one. Sent inside the transaction, before the old conversations are gone, so that whatever points at one
+points elsewhere in time. Arguments: `tenant_id`, `contact_id` (the one that stays), `merged_ids`, `conversations` (old id →
+the one it becomes part of), `at`. A receiver returns, as JSON, what it needs to take it back; that reaches it again.
+"""
+
+contacts_unmerged = Signal()
+"""They are several again, and the old conversations are there. Sent inside the transaction. Arguments: `tenant_id`,
+`contact_id`, `merged_ids`, `conversations`, `answers` (what each receiver of `contacts_merged` returned, by its module), `at`.
+"""

@@ -25,6 +25,7 @@ urlpatterns = [
     path("", include("crm.urls_flows")),
     path("templates/", include("crm.urls_templates")),
     path("", include("crm.urls_numbers")),
+    path("", include("crm.urls_contacts")),
     path("", include("sequences.urls")),
 ]
 if settings.LOCAL:

@@ -6,6 +6,7 @@ from crm.models import Conversation
 from sequences.models import Enrollment, Sequence
 from sequences.models.enrollments import RUNNING
 from sequences.words import why_words
+from tenants.models import Membership
 
 
 def section(conversation: Conversation) -> dict[str, Any]:
@@ -27,3 +28,9 @@ def section(conversation: Conversation) -> dict[str, Any]:
         "offered": offered,
         "conversation": conversation,
     }
+
+
+def action(membership: Membership) -> dict[str, Any]:
+    """What may be done with contacts chosen on their page: begin a sequence. Template and context."""
+    offered = Sequence.objects.filter(is_active=True).order_by("name")[:100] if membership.sees_everything else []
+    return {"template": "sequences/_contacts_action.html", "sequences": offered}

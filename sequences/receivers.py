@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from crm.signals import contacts_changed, contacts_replied, suspicion_changed
-from sequences import enrolling
+from crm.signals import contacts_changed, contacts_merged, contacts_replied, contacts_unmerged, suspicion_changed
+from sequences import enrolling, following
 from sequences.models import Trigger
 from tenants import clock
 from tenants.context import tenant_transaction
@@ -38,3 +38,16 @@ def look_at(sender: Any, tenant_id: UUID, contact_ids: list[UUID], at: datetime,
 def hold_back(sender: Any, tenant_id: UUID, levels: dict[UUID, str], at: datetime, **kwargs: Any) -> None:
     """Probably blocked pauses, very likely stops; when nothing speaks for it any more, what it paused goes on."""
     enrolling.hold_back(tenant_id=tenant_id, levels=levels, at=at)
+
+
+@receiver(contacts_merged)
+def follow(sender: Any, conversations: dict[UUID, UUID], at: datetime, **kwargs: Any) -> dict[str, Any] | None:
+    """What points at a conversation that becomes part of another goes along."""
+    return following.merge(conversations=conversations, at=at)
+
+
+@receiver(contacts_unmerged)
+def come_back(sender: Any, answers: dict[str, Any], at: datetime, **kwargs: Any) -> None:
+    """Conversations are several again: each gets back what was its own."""
+    if answer := answers.get(__name__):
+        following.unmerge(answer, at=at)

@@ -55,6 +55,7 @@ class Why(StrEnum):
     NO_FILE = "no_file"
     BY_HAND = "by_hand"
     FINISHED = "finished"
+    MERGED = "merged"
 
 
 BLOCKING = {"probable": Action.PAUSE, "very_likely": Action.STOP}

@@ -13,6 +13,7 @@ urlpatterns = [
     path("sequences/<uuid:sequence_id>/export/", writing.export, name="sequence-export"),
     path("sequences/<uuid:sequence_id>/enrollments/", running.enrollments, name="sequence-enrollments"),
     path("sequences/<uuid:sequence_id>/begin/", running.begin_many, name="sequence-begin"),
+    path("contacts/enrollments/", running.begin_chosen, name="contacts-enroll"),
     path("enrollments/<uuid:enrollment_id>/", running.show, name="enrollment"),
     path("enrollments/<uuid:enrollment_id>/act/", running.act, name="enrollment-act"),
     path("conversations/<uuid:conversation_id>/enrollments/", running.begin, name="enrollment-begin"),

@@ -47,6 +47,7 @@ _WHY: dict[str, Any] = {
     Why.NO_ADDRESS: gettext_lazy("There is no phone or WhatsApp id to write to."),
     Why.NO_FILE: gettext_lazy("The step’s file is not there any more."),
     Why.BY_HAND: gettext_lazy("Somebody here did it."),
+    Why.MERGED: gettext_lazy("The contact was merged with one that is in it already."),
     Why.FINISHED: gettext_lazy("Every step is done."),
 }
 FAULTS: dict[str, Any] = {

@@ -23,6 +23,7 @@ ADMINISTERS = frozenset(
         ("whatsapp", "webhookevent", ("view",)),
         ("whatsapp", "rate", ("view",)),
         ("crm", "budget", ("view", "add", "change", "delete")),
+        ("crm", "marketingwords", ("view", "add", "change", "delete")),
         ("crm", "contact", ("view", "change")),
         ("crm", "conversation", ("view",)),
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.test import Client
 
-from crm.models import Contact, Conversation, Identity
+from crm.models import Contact, Conversation, Identity, MarketingWords
 from tenants.alerts import raise_alert
 from tenants.context import system_transaction
 from tenants.models import Alert, QueueMember, Severity, User
@@ -33,6 +33,7 @@ def furnish(company: Company, word: str) -> dict[str, Any]:
                 tenant=tenant, waba_id="3", name=f"{word}_hello", language="es", category="UTILITY", status="APPROVED"
             ),
             "alert": Alert.objects.get(),
+            "marketingwords": MarketingWords.objects.create(tenant=tenant, stop=[f"{word} stop"]),
             "queue_member": QueueMember.objects.get(membership=company.ana),
         }
     with system_transaction():

@@ -18,7 +18,14 @@ from phonenumbers import (
 
 
 class NotAPhone(ValueError):
-    """What was typed is not a phone number; `str()` is a sentence for the person who typed it."""
+    """What was typed is not a phone number; `str()` is a sentence for the person who typed it.
+
+    `sentence` is the same without what was typed, for whoever says it in another language.
+    """
+
+    def __init__(self, sentence: str, raw: str = "") -> None:
+        super().__init__(sentence.format(raw=raw[:_SHOWN_LENGTH]))
+        self.sentence, self.raw = sentence, raw[:_SHOWN_LENGTH]
 
 
 _TOO_SHORT = "“{raw}” is too short for a phone number: is the area code missing?"
@@ -64,7 +71,7 @@ def _parsed(raw: str, country: str | None) -> PhoneNumber:
             NumberParseException.TOO_SHORT_NSN: _TOO_SHORT,
             NumberParseException.TOO_SHORT_AFTER_IDD: _TOO_SHORT,
         }.get(error.error_type, _NO_NUMBER)
-        raise NotAPhone(sentence.format(raw=raw[:_SHOWN_LENGTH])) from None
+        raise NotAPhone(sentence, raw) from None
 
 
 def _refuse_impossible(raw: str, number: PhoneNumber) -> None:
@@ -77,7 +84,7 @@ def _refuse_impossible(raw: str, number: PhoneNumber) -> None:
         ValidationResult.TOO_LONG: _TOO_LONG,
         ValidationResult.INVALID_COUNTRY_CODE: _NO_COUNTRY,
     }.get(verdict, _NO_NUMBER)
-    raise NotAPhone(sentence.format(raw=raw[:_SHOWN_LENGTH]))
+    raise NotAPhone(sentence, raw)
 
 
 def _digits(number: PhoneNumber) -> str:
@@ -134,6 +141,24 @@ def country(digits: str) -> str | None:
     if region is None:
         region = phonenumbers.region_code_for_country_code(number.country_code or 0)
     return region if len(region) == 2 and region != "ZZ" else None
+
+
+def is_valid(digits: str) -> bool:
+    """Whether it is a number that its country hands out, as far as our tables know."""
+    number = _known(digits)
+    return number is not None and phonenumbers.is_valid_number(number)
+
+
+def calling_code(digits: str) -> str:
+    """“51”: what the number begins with to reach its country; empty when it is no number."""
+    number = _known(digits)
+    return str(number.country_code) if number is not None and number.country_code else ""
+
+
+def code_of(country: str) -> str:
+    """The calling code of a country: PE is 51; empty for what is none."""
+    code = phonenumbers.country_code_for_region(country.upper()) if country else 0
+    return str(code) if code else ""
 
 
 def country_called(digits: str) -> str | None:

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status
@@ -18,7 +17,6 @@ from crm.api.errors import CHANGING, READING, READING_ONE, ProblemSerializer
 from crm.api.fields import JSONObject, PhoneInput, TimezoneField, readings
 from crm.api.resource import Resource
 from crm.api.serializers import ContactSerializer
-from crm.inbound import people
 from crm.models import Contact, Identity, IdentityKind
 from whatsapp import phones
 from whatsapp.events import Person
@@ -45,16 +43,27 @@ class ContactChange(serializers.Serializer):
     name = serializers.CharField(
         max_length=200, allow_blank=True, required=False, help_text="Empty: the name on WhatsApp is shown."
     )
+    email = serializers.EmailField(max_length=254, allow_blank=True, required=False)
     labels = serializers.ListField(child=serializers.CharField(max_length=60), max_length=50, required=False)
     attributes = JSONObject(required=False)
     timezone = TimezoneField(max_length=64, allow_blank=True, required=False)
+    marketing = serializers.ChoiceField(
+        choices=["agreed", "stopped"], required=False, help_text="What they told you of our marketing."
+    )
 
     def validate_labels(self, labels: list[str]) -> list[str]:
         return list(dict.fromkeys(labels))
 
 
 class ContactInput(ContactChange):
-    phone = PhoneInput(help_text="Any spelling; without a country code it is one of the company's country.")
+    phone = PhoneInput(
+        required=False, help_text="Any spelling; without a country code it is one of the company's country."
+    )
+
+    def validate(self, given: Any) -> Any:
+        if not any(given.get(name) for name in ("phone", "name", "email")):
+            raise serializers.ValidationError({"phone": _("Give a phone, a name or an e-mail at least.")})
+        return given
 
 
 class KnownSerializer(ProblemSerializer):
@@ -84,7 +93,7 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         if "phone" in asked:
             queryset = queryset.filter(pk__in=asked["phone"])
         if "label" in asked:
-            queryset = queryset.filter(labels__contains=[asked["label"]])
+            queryset = queryset.labelled(asked["label"])
         return queryset.matching(asked.get("search", ""))
 
     @extend_schema(
@@ -96,11 +105,12 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     )
     def create(self, request: Request) -> Response:
         given = self.given(ContactInput).validated_data
-        contact, created = contact_by_phone(given.pop("phone"), tenant_id=caller(request).tenant_id, now=self.now)
-        if not created:
-            known = {"detail": _("There is a contact with this phone already."), "contact": contact.pk}
+        try:
+            contact = contacts.create(tenant_id=caller(request).tenant_id, phone=given.pop("phone", ""), now=self.now)
+        except contacts.CannotChange as refusal:
+            known = {"detail": refusal.explanation, "contact": refusal.contact.pk}  # type: ignore[union-attr]
             return Response(KnownSerializer(known).data, status.HTTP_409_CONFLICT)
-        contacts.change(contact, given, now=self.now)
+        self._change(contact, given)
         return Response(self.get_serializer(contact).data, status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -111,18 +121,17 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         contact = self.get_object()
-        contacts.change(contact, self.given(ContactChange).validated_data, now=self.now)
+        self._change(contact, self.given(ContactChange).validated_data)
         return Response(self.get_serializer(contact).data)
+
+    def _change(self, contact: Contact, given: dict[str, Any]) -> None:
+        wish = given.pop("marketing", "")
+        if given or not wish:
+            contacts.change(contact, given, now=self.now)
+        if wish:
+            contacts.wish_marketing(contact, wanted=wish == "agreed", now=self.now)
 
 
 def contact_by_phone(phone: str, *, tenant_id: UUID, now: datetime) -> tuple[Contact, bool]:
-    """The contact with this phone in any of its spellings, found as the inbound merge finds it, or a new one.
-
-    The second value is whether it is new.
-    """
-    person = Person(phone=phone)
-    known = Identity.objects.filter(kind=IdentityKind.PHONE, value=phones.canonical(phone)).exists()
-    with connection.cursor() as cursor:
-        owners = people.resolve(cursor, [(tenant_id, person, now)])
-    contact = Contact.objects.prefetch_related("identities").get(pk=people.contact_of(owners, tenant_id, person))
-    return contact, not known
+    """The contact with this phone in any of its spellings, or a new one; the second value is whether it is new."""
+    return contacts.by_person(Person(phone=phone), tenant_id=tenant_id, now=now)

@@ -18,11 +18,13 @@ _CONTACT = {
     "profile_name": "Rosa",
     "username": "",
     "phone": "+51900555014",
+    "email": "rosa@correo.example",
     "identities": [{"kind": "phone", "value": "51900555014"}],
     "labels": ["vip"],
     "attributes": {"order": "A-1042"},
     "timezone": "America/Lima",
     "marketing_stopped": False,
+    "marketing_consent_at": None,
     "created_at": "2026-11-20T14:03:11Z",
 }
 _CONVERSATION = {

@@ -139,6 +139,7 @@ class ContactSerializer(Shape):
 
     name = serializers.SerializerMethodField(help_text="As our people wrote it, else the name on WhatsApp.")
     phone = Phone(read_only=True)
+    email = serializers.CharField(read_only=True, help_text="Empty: not known.")
     identities = IdentitySerializer(many=True, read_only=True)
     attributes = JSONObject(read_only=True)
 
@@ -150,11 +151,13 @@ class ContactSerializer(Shape):
             "profile_name",
             "username",
             "phone",
+            "email",
             "identities",
             "labels",
             "attributes",
             "timezone",
             "marketing_stopped",
+            "marketing_consent_at",
             "created_at",
         ]
 

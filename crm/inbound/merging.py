@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from crm import bells, live
 from crm.flows import answers
-from crm.inbound import conversations, groups, notices, people, reactions, relinking, statuses
+from crm.inbound import conversations, groups, notices, optouts, people, reactions, relinking, statuses
 from crm.inbound.directory import Line, find_lines, mark_seen
 from crm.inbound.entries import Entry, entries
 from crm.models import Attachment, Message
@@ -141,6 +141,8 @@ def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
     arrivals = [row for row in rows if row.message_id in inserted]
     filled = _fill_placeholders(cursor, [row for row in rows if row.message_id not in inserted])
     _insert_attachments(cursor, arrivals + filled)
+    conversations.see(cursor, arrivals)
+    optouts.merge_words(cursor, arrivals)
     conversations.absorb(cursor, arrivals)
     statuses.match_parked_of(
         cursor, [(row.entry.line.number_id, row.entry.provider_message_id) for row in arrivals if row.entry.is_outbound]

@@ -132,6 +132,11 @@ def merge_names(cursor: Any, events: Iterable[tuple[UUID, ContactNamed]]) -> Non
     cursor.execute(_NAME, [ids, ids, [names[id][:200] for id in ids]])
 
 
+def owners_of(cursor: Any, keys: list[Key]) -> dict[Key, UUID]:
+    """Who has these identities, as far as somebody has; nothing is made."""
+    return {key: owner for key, (owner, *_facts) in _find(cursor, keys).items()}
+
+
 def contact_of(owners: dict[Key, UUID], tenant_id: UUID, person: Person) -> UUID | None:
     """The contact that `resolve` found for this person."""
     return next((owners[key] for key in keys_of(tenant_id, person) if key in owners), None)

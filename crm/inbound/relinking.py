@@ -19,8 +19,10 @@ ON CONFLICT (tenant_id, kind, value) DO NOTHING
 _MERGED = "SELECT EXISTS (SELECT FROM crm_message WHERE number_id = %s AND provider_message_id = %s)"
 _NEW_PHONE = "UPDATE crm_contact SET phone = %s WHERE id = %s AND phone = %s"
 _PREFER = """
-UPDATE crm_contact SET marketing_stopped = %s, marketing_preference_at = %s
-WHERE id = %s AND (marketing_preference_at IS NULL OR marketing_preference_at < %s)
+UPDATE crm_contact
+SET marketing_stopped = %(stops)s, marketing_preference_at = %(at)s, marketing_source = 'whatsapp',
+    marketing_consent_at = CASE WHEN %(stops)s THEN marketing_consent_at ELSE %(at)s END
+WHERE id = %(contact)s AND (marketing_preference_at IS NULL OR marketing_preference_at < %(at)s)
 """
 
 
@@ -49,7 +51,7 @@ def merge_preferences(cursor: Any, events: list[tuple[Line, PreferenceChanged]])
         keys = keys_of(line.tenant_id, event.person)
         contact_id = next((owner for key in keys if (owner := _owner(cursor, key))), None)
         if contact_id is not None and event.value in ("stop", "resume"):
-            cursor.execute(_PREFER, [event.value == "stop", event.at, contact_id, event.at])
+            cursor.execute(_PREFER, {"stops": event.value == "stop", "at": event.at, "contact": contact_id})
 
 
 def _is_merged(cursor: Any, line: Line, event: IdentityChanged) -> bool:

@@ -181,7 +181,7 @@ WITH said AS (
 ), locked AS (
     SELECT k.id, said.at FROM crm_contact k JOIN said ON said.contact_id = k.id ORDER BY k.id FOR NO KEY UPDATE OF k
 )
-UPDATE crm_contact k SET marketing_stopped = true, marketing_preference_at = locked.at
+UPDATE crm_contact k SET marketing_stopped = true, marketing_preference_at = locked.at, marketing_source = 'whatsapp'
 FROM locked
 WHERE k.id = locked.id AND (k.marketing_preference_at IS NULL OR k.marketing_preference_at < locked.at)
 """

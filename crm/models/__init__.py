@@ -1,7 +1,9 @@
 from crm.models.attachments import Attachment, FileState
-from crm.models.contacts import Contact, Identity, IdentityKind
+from crm.models.contacts import Contact, ContactWord, Identity, IdentityKind, MarketingSource
 from crm.models.conversations import Activity, ActivityKind, Conversation, ConversationStatus, Episode
+from crm.models.imports import ContactImport, ContactImportPage, ImportState
 from crm.models.issues import DeliveryIssue, Examination, IssueLevel, IssueState
+from crm.models.merges import ContactMerge
 from crm.models.messages import (
     AMENDMENTS,
     NOTES,
@@ -14,6 +16,7 @@ from crm.models.messages import (
     UnmatchedStatus,
 )
 from crm.models.money import Budget, MessageHour, RollupProgress
+from crm.models.optouts import MarketingWords
 from crm.models.replies import QuickReply
 from crm.models.search import MessageWord, SearchProgress
 
@@ -25,6 +28,10 @@ __all__ = [
     "Attachment",
     "Budget",
     "Contact",
+    "ContactImport",
+    "ContactImportPage",
+    "ContactMerge",
+    "ContactWord",
     "Conversation",
     "ConversationStatus",
     "DeliveryIssue",
@@ -34,8 +41,11 @@ __all__ = [
     "FileState",
     "Identity",
     "IdentityKind",
+    "ImportState",
     "IssueLevel",
     "IssueState",
+    "MarketingSource",
+    "MarketingWords",
     "Message",
     "MessageHour",
     "MessageStatus",

@@ -185,6 +185,9 @@ class ActivityKind(models.TextChoices):
     REACHED = "reached", _("reached again")
     DISMISSED = "dismissed", _("suspicion dismissed")
     CONFIRMED = "confirmed", _("block confirmed")
+    OPTED_OUT = "opted_out", _("marketing stopped")
+    OPTED_IN = "opted_in", _("marketing taken up again")
+    MERGED = "merged", _("contacts merged")
 
 
 class Activity(TenantModel):

@@ -107,7 +107,8 @@ WHERE m.id = o.id AND m.attempt = o.attempt AND m.status IN ('sending', 'unknown
 RETURNING m.id
 """
 _OPT_OUT = """
-UPDATE crm_contact SET marketing_stopped = true, marketing_preference_at = statement_timestamp() + %s
+UPDATE crm_contact
+SET marketing_stopped = true, marketing_preference_at = statement_timestamp() + %s, marketing_source = 'whatsapp'
 WHERE NOT marketing_stopped AND id IN (SELECT contact_id FROM crm_conversation WHERE id = ANY(%s))
 """
 _AUDIENCES = "SELECT id, queue_id, assignee_id FROM crm_conversation WHERE id = ANY(%s)"

@@ -378,6 +378,9 @@ _ACTIVITIES = {
     ActivityKind.REACHED: lambda: _("They were reached again: the suspicion of a block is over"),
     ActivityKind.DISMISSED: lambda: _("%(actor)s says that they have not blocked us"),
     ActivityKind.CONFIRMED: lambda: _("%(actor)s says that they have blocked us"),
+    ActivityKind.OPTED_OUT: lambda: _("They wrote “%(word)s”: they get no more marketing from us"),
+    ActivityKind.OPTED_IN: lambda: _("They wrote “%(word)s”: they take our marketing again"),
+    ActivityKind.MERGED: lambda: _("%(actor)s merged %(name)s into this contact"),
 }
 
 
@@ -396,6 +399,8 @@ def activity_words(activity: Activity, now: datetime) -> str:
         "queue": facts.get("queue", ""),
         "until": _moment(facts.get("until", ""), now),
         "percent": facts.get("percent", ""),
+        "word": facts.get("word", ""),
+        "name": facts.get("name", ""),
     }
     has_both = activity.kind == ActivityKind.TRANSFERRED and facts.get("assignee")
     return f"{words} · {facts['assignee']}" if has_both else words

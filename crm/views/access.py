@@ -73,3 +73,11 @@ def conversation_or_404(request: MemberRequest, conversation_id: UUID) -> Conver
 def wants_fragment(request: MemberRequest) -> bool:
     """htmx asks for a part of the page; going back in the history asks for all of it."""
     return bool(request.htmx) and not request.htmx.history_restore_request
+
+
+def as_uuid(text: str) -> UUID | None:
+    """An id that a form or an address brings; None for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

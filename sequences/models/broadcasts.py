@@ -131,6 +131,12 @@ class Recipient(TenantModel):
             models.Index(
                 fields=["broadcast", "position"], name="sequences_recipient_waiting", condition=models.Q(fate="waiting")
             ),
+            # a merge of contacts moves them
+            models.Index(
+                fields=["conversation"],
+                name="sequences_recipient_of_talk",
+                condition=models.Q(conversation__isnull=False),
+            ),
             models.Index(
                 fields=["message"], name="sequences_recipient_message", condition=models.Q(message__isnull=False)
             ),

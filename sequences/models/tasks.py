@@ -60,6 +60,7 @@ class ManualTask(TenantModel):
                 condition=models.Q(state="open"),
             ),
             models.Index(fields=["conversation"], name="sequences_manualtask_talk", condition=models.Q(state="open")),
+            models.Index(fields=["conversation"], name="sequences_manualtask_of_talk"),  # a merge of contacts moves all
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from crm.models import Conversation
-from crm.views.access import conversation_or_404, member_required
+from crm.views.access import as_uuid, conversation_or_404, member_required
+from crm.views.contacts.people import back, chosen_ids
 from crm.views.telling import told
 from sequences import crowds, enrolling
 from sequences.forms import CrowdForm
@@ -115,6 +116,26 @@ def begin_many(request: MemberRequest, sequence_id: UUID) -> HttpResponse:
         messages.error(request, _("Write its first step, then begin it with somebody."))
         return redirect("sequence", sequence.pk)
     return redirect("sequence-enrollments", sequence.pk)
+
+
+@writer_required
+@require_POST
+def begin_chosen(request: MemberRequest) -> HttpResponse:
+    """Begin a sequence with the people chosen on the page of contacts, in their conversations with its numbers."""
+    active = Sequence.objects.select_related("version").filter(is_active=True)
+    sequence = active.filter(pk=as_uuid(request.POST.get("sequence", ""))).first()
+    chosen = chosen_ids(request)
+    if sequence is None or not chosen:
+        messages.warning(request, _("Choose somebody first.") if sequence else _("Choose a sequence that is in use."))
+        return back(request)
+    talks = sequence.narrowed(Conversation.objects.filter(contact__in=chosen)).select_related("contact")
+    try:
+        begun = enrolling.enroll(sequence, list(talks), now=clock.now(), started_by=request.membership)
+    except enrolling.CannotEnroll:
+        begun = 0
+    sentence = ngettext("%(count)d person began.", "%(count)d people began.", begun)
+    messages.add_message(request, messages.SUCCESS if begun else messages.WARNING, sentence % {"count": begun})
+    return back(request)
 
 
 @writer_required

@@ -24,6 +24,23 @@ INSERT INTO crm_identity (id, tenant_id, contact_id, kind, value, address)
 SELECT gen_random_uuid(), tenant_id, id, 'phone', phone, phone FROM crm_contact
 WHERE tenant_id = %(tenant)s AND phone BETWEEN '519' || lpad(%(first)s::text, 8, '0') AND '519' || lpad(%(last)s::text, 8, '0')
 """
+# What the triggers would have kept, with the same functions; where they are on, this finds everything there.
+_WORDS = """
+INSERT INTO crm_contactword (tenant_id, word, contact_id, origin)
+SELECT DISTINCT c.tenant_id, word COLLATE "C", c.id, c.id
+FROM crm_contact c, crm_words_of_contact(c.name || ' ' || c.profile_name || ' ' || c.username, c.email, c.labels) AS word
+WHERE c.tenant_id = %(tenant)s AND phone BETWEEN '519' || lpad(%(first)s::text, 8, '0') AND '519' || lpad(%(last)s::text, 8, '0')
+UNION ALL
+SELECT i.tenant_id, word COLLATE "C", i.contact_id, i.id
+FROM crm_contact c JOIN crm_identity i ON i.contact_id = c.id, crm_words_of_phone(i.address, i.value) AS word
+WHERE c.tenant_id = %(tenant)s AND phone BETWEEN '519' || lpad(%(first)s::text, 8, '0') AND '519' || lpad(%(last)s::text, 8, '0')
+ON CONFLICT DO NOTHING
+"""
+_SEEN = """
+UPDATE crm_contact c SET seen_at = t.last_inbound_at FROM crm_conversation t
+WHERE t.contact_id = c.id AND c.tenant_id = %(tenant)s
+  AND phone BETWEEN '519' || lpad(%(first)s::text, 8, '0') AND '519' || lpad(%(last)s::text, 8, '0')
+"""
 # A busy company's year: most is closed, a tenth is open, one in thirty waits. Three quarters of those that wait have an
 # open window. Half of it is in sales, Ana's queue; every fifth that is open is hers.
 _CONVERSATIONS = """
@@ -74,7 +91,7 @@ def write(execute: Any, company: Company, *, first: int, last: int, messages: in
     values = _sealed(company, texts) | {"messages": messages}
     for start in range(first, last + 1, _PAGE):
         page = values | {"first": start, "last": min(start + _PAGE - 1, last)}
-        for statement in (_CONTACTS, _IDENTITIES, _CONVERSATIONS, *([_MESSAGES] if messages else [])):
+        for statement in (_CONTACTS, _IDENTITIES, _WORDS, _CONVERSATIONS, _SEEN, *([_MESSAGES] if messages else [])):
             execute(statement, page)
         if say and page["last"] % 50_000 == 0:
             say(f"{page['last']:,} conversations written")
@@ -117,5 +134,5 @@ def _sealed(company: Company, texts: list[str]) -> dict[str, Any]:
 
 
 def _analyse(owner: psycopg.Connection[Any]) -> None:
-    for table in ("crm_contact", "crm_identity", "crm_conversation", "crm_message"):
+    for table in ("crm_contact", "crm_identity", "crm_contactword", "crm_conversation", "crm_message"):
         owner.execute(f"VACUUM ANALYZE {table}")

@@ -83,7 +83,7 @@ def test_a_dry_run_counts_and_changes_nothing(ours):
 
     said = replay("--state", "new", "--dry-run").splitlines()
 
-    assert said[-1] == "1 webhooks replayed, 6 rows would change; nothing was."
+    assert said[-1] == "1 webhooks replayed, 7 rows would change; nothing was."
     with ours.transaction():
         assert not Message.objects.exists()
     with system_transaction():
@@ -97,7 +97,7 @@ def test_unrouted_ones_are_merged_once_the_number_exists(ours):
 
     said = replay("--state", "unrouted").splitlines()
 
-    assert said[-1].startswith("1 webhooks replayed, 6 rows")
+    assert said[-1].startswith("1 webhooks replayed, 7 rows")
     with ours.transaction():
         assert Message.objects.get().conversation.queue == ours.sales
 

@@ -12,8 +12,20 @@ from rest_framework.test import APIClient
 
 from crm.api.tokens import create_token
 from crm.media import storing
-from crm.models import Attachment, DeliveryIssue, Direction, FileState, Message, MessageStatus, QuickReply, Source
+from crm.models import (
+    Attachment,
+    ContactImport,
+    ContactMerge,
+    DeliveryIssue,
+    Direction,
+    FileState,
+    Message,
+    MessageStatus,
+    QuickReply,
+    Source,
+)
 from sequences.models import Broadcast, Enrollment, ManualTask, Recipient
+from tenants import clock
 from tenants.context import system_transaction
 from tests.back_office import furnish
 from tests.cast import Company
@@ -70,7 +82,18 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
         )  # fmt: skip
         reply = QuickReply.objects.create(tenant=theirs.tenant, shortcut="canario", text=f"{CANARY} quick reply")
         flow = published(theirs, name=f"{CANARY} flow")
+        merge = ContactMerge.objects.create(
+            tenant=theirs.tenant, contact_id=talk.contact_id, merged_ids=[uuid4()], rows={"before": CANARY},
+            moved={"joined": {}}, merged_at=clock.now(),
+        )  # fmt: skip
+        brought = ContactImport.objects.create(
+            tenant=theirs.tenant, filename=f"{CANARY} file", content=f"phone\n{CANARY} phone\n", columns=["phone"],
+            mapping={"phone": "phone"}, faults=[[2, "not_a_phone", f"{CANARY} phone", ""]], state="checked", total=1,
+            created_at=clock.now(),
+        )  # fmt: skip
     return {
+        "merge": merge.pk,
+        "import": brought.pk,
         "conversation": talk.pk,
         "message": sent.pk,
         "attachment": file.pk,

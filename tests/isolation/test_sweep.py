@@ -39,6 +39,9 @@ PARAMETERS = {
     "template_id": "template",
     "change_id": "template_change",
     "tenant_id": "tenant",
+    "contact_id": "contact",
+    "merge_id": "merge",
+    "import_id": "import",
 }
 # REST's routers call every id `pk`: the word before it says whose it is.
 RESOURCES = {

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 HIDDEN = "theirs"
 SHOWN = ["tenant", "user", "membership", "queue", "alert", "number", "endpoint", "template", "webhookevent", "contact"]
-SHOWN += ["conversation"]
+SHOWN += ["conversation", "marketingwords"]
 WITHOUT_WORDS = {"budget", "rate"}  # figures only: tests/crm/test_admin.py looks at them
 
 

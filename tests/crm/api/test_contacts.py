@@ -1,6 +1,7 @@
 """Contacts: found by phone in any spelling, changed in what is ours to say."""
 
 import json
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -163,3 +164,24 @@ def test_the_same_phone_in_another_company_is_another_contact(api, ours, theirs)
 
     assert answer.status_code == 201
     assert answer.json()["id"] != str(theirs_talk.contact.pk)
+
+
+def test_a_contact_may_be_added_without_a_phone(api, ours):
+    client = api(ours.ana)
+
+    added = client.post(
+        URL, {"name": "Rosa", "email": "rosa@correo.example", "marketing": "agreed"}, format="json"
+    ).json()
+
+    assert (added["phone"], added["email"], added["marketing_stopped"]) == (None, "rosa@correo.example", False)
+    assert added["marketing_consent_at"]
+    assert ids(client.get(URL, {"search": "rosa@correo.example"})) == [UUID(added["id"])]
+    assert client.post(URL, {}, format="json").status_code == 400
+
+
+def test_what_they_said_of_marketing_is_kept(api, ours, rosa):
+    client = api(ours.ana)
+
+    assert client.patch(rosa, {"marketing": "stopped"}, format="json").json()["marketing_stopped"] is True
+    assert client.patch(rosa, {"marketing": "agreed"}, format="json").json()["marketing_stopped"] is False
+    assert client.patch(rosa, {"marketing": "perhaps"}, format="json").status_code == 400

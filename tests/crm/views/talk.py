@@ -4,15 +4,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from crm.models import Contact, Conversation, Direction, Message, MessageStatus, Source
+from crm.models import Contact, Conversation, Direction, Identity, Message, MessageStatus, Source
 from tests.cast import Company
 
 NOON = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)  # 12:00 in Lima
 
 
 def conversation(company: Company, name: str = "Rosa Quispe", *, now: datetime = NOON, **fields: Any) -> Conversation:
-    """An open conversation in sales in which the customer wrote an hour ago and waits."""
+    """An open conversation in sales in which the customer wrote an hour ago and waits; `identified` by their phone."""
     contact = Contact.objects.create(tenant=company.tenant, name=name, phone=str(51900000000 + uuid4().int % 10**8))
+    if fields.pop("identified", False):
+        Identity.objects.create(
+            tenant=company.tenant, contact=contact, kind="phone", value=contact.phone, address=contact.phone
+        )
     wrote_at = fields.pop("wrote_at", now - timedelta(hours=1))
     defaults = {
         "queue": company.sales,

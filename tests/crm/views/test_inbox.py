@@ -121,8 +121,11 @@ def test_queue_and_number_narrow_the_list(supervisor, ours, now):
 @pytest.mark.parametrize("words", ["nunez", "NÚÑ", "maría nunez", "51944", "@mari"])
 def test_search_finds_by_name_phone_and_username_whatever_the_mode(ana, ours, now, words):
     with ours.transaction():
-        found = conversation(ours, "María Núñez", now=now, status=ConversationStatus.CLOSED, waiting_since=None)
-        found.contact.phone, found.contact.username = "51944000111", "@mari.n"
+        found = conversation(
+            ours, "María Núñez", now=now, status=ConversationStatus.CLOSED, waiting_since=None, identified=True
+        )
+        found.contact.identities.update(value="51944000111", address="51944000111")
+        found.contact.username = "@mari.n"
         found.contact.save()
         conversation(ours, "Rosa", now=now)
 

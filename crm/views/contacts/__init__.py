@@ -1,0 +1,1 @@
+"""The pages of contacts: the list, one person, merging, imports and exports."""
