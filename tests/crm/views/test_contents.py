@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crm import inbound
-from crm.models import Conversation, Message
+from crm.models import Contact, Conversation, Message
 from tests import meta
 
 NOW = meta.now() - 3600
@@ -121,6 +121,20 @@ def test_each_kind_is_shown_as_what_it_is(ours, page, message, shown):
 
     seen = page()
     assert [part for part in shown if part not in seen] == []
+
+
+def test_a_card_is_saved_as_a_contact(client, ours, page):
+    card = {"name": {"formatted_name": "Luis Huamán"}, "phones": [{"phone": "+51 900 555 015", "wa_id": "51900555015"}]}
+    deliver(said("contacts", [card]))
+    with ours.transaction():
+        message = Message.objects.get()
+    address = f"/conversations/{message.conversation_id}/messages/{message.pk}/contacts/"
+
+    assert address in page()
+    client.post(address, headers={"HX-Request": "true"})
+
+    with ours.transaction():
+        assert Contact.objects.filter(name="Luis Huamán", phone="51900555015").count() == 1
 
 
 def test_an_address_of_an_ad_that_is_none_is_no_link(ours, page):
