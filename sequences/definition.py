@@ -75,6 +75,14 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """A Flow, by our id, and the words on the button that opens it; the text of its variant stands above."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One wording of a step; of several, each contact gets one by chance, always the same.
 
@@ -88,6 +96,7 @@ class Variant:
     label: str = ""  # what opens them where they are a list
     place: Place | None = None
     card: Card | None = None
+    form: Form | None = None
 
     @property
     def says_something(self) -> bool:
@@ -246,7 +255,13 @@ class _Reader:
             self._fault("options_file" if file else "options_alone")
         elif options and (fault := interactive.fault(interactive.offering(text, options, label=label))):
             self._fault(fault)
-        place, card = self._place(value.get("place")), self._card(value.get("card"))
+        place, card, form = (
+            self._place(value.get("place")),
+            self._card(value.get("card")),
+            self._form(value.get("form")),
+        )
+        if form and (file or options or not text):
+            self._fault("form_with" if text else "form_alone")
         if sum(map(bool, (text or file, place, card))) > 1:
             self._fault("goes_alone")
         return Variant(
@@ -256,6 +271,7 @@ class _Reader:
             label=label,
             place=place,
             card=card,
+            form=form,
             template=self._template(value.get("template")),
         )
 
@@ -293,6 +309,14 @@ class _Reader:
         except phones.NotAPhone:
             self._fault("card_unreadable_phone")
         return Card(name, phone)
+
+    def _form(self, value: Any) -> Form | None:
+        if not isinstance(value, dict) or not value.get("id"):
+            return None
+        label = str(value.get("label") or "").strip()
+        if not 1 <= len(label) <= interactive.MOST_FLOW_LABEL:
+            self._fault(interactive.WRONG_FLOW_LABEL)
+        return Form(str(value["id"])[:36], label[: interactive.MOST_FLOW_LABEL])
 
     def _options(self, value: Any) -> tuple[str, ...]:
         lines = [str(line).strip()[:2048] for line in value[:20]] if isinstance(value, list | tuple) else []

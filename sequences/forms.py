@@ -154,6 +154,9 @@ def _step(data: QueryDict, number: int) -> dict[str, Any]:
         variants[0]["place"] = {key: said(f"place-{key}") for key in ("at", "name", "address")}
     if said("card-name") or said("card-phone"):
         variants[0]["card"] = {"name": said("card-name"), "phone": said("card-phone")}
+    if said("form"):
+        form = {"id": said("form"), "label": said("form-label") or gettext("Open the form")}
+        variants = [variant | {"form": form} for variant in variants]
     if said("file-id") and not said("file-off"):
         variants = [variant | {"file": {"id": said("file-id")}} for variant in variants]
     return {
@@ -221,6 +224,7 @@ def shown_steps(definition: dict[str, Any], faults: list[tuple[int, str]]) -> li
                 "file": first.get("file"),
                 "place": first.get("place") or {},
                 "card": first.get("card") or {},
+                "form": first.get("form") or {},
                 "template": template,
                 "chosen": f"{template['name']}|{template['language']}" if template.get("name") else "",
                 "stored": stored,

@@ -329,7 +329,8 @@ def _refused(decision: Decision, reason: str) -> Decision:
     if reason == NO_ADDRESS:
         return Decision(Action.STOP, Why.NO_ADDRESS)
     why = {Reason.OPTED_OUT.value: Why.OPTED_OUT, Reason.WINDOW_CLOSED.value: Why.NO_TEMPLATE}
-    return Decision(Action.TASK, why.get(reason, Why.TEMPLATE_STATE), chosen=decision.chosen)
+    usual = Why.TEMPLATE_STATE if decision.action is Action.TEMPLATE else Why.REFUSED
+    return Decision(Action.TASK, why.get(reason, usual), chosen=decision.chosen, refusal=reason)
 
 
 def _record(items: Sequence[Item], tenant_id: UUID, now: datetime) -> None:
@@ -391,6 +392,8 @@ def _told(item: Item) -> dict[str, Any]:
         told["template"] = chosen.template.name
     if len(item.step.variants) > 1:
         told["variant"] = facts.variant % len(item.step.variants) + 1
+    if item.decision.refusal:
+        told["error"] = item.decision.refusal
     if item.decision.why is Why.REPLIED and facts.replied_at:
         told["replied_at"] = facts.replied_at.isoformat()
     if item.version.content.max_cost:

@@ -11,8 +11,8 @@ from sequences.models import Enrollment
 from sequences.schedule import Action, Decision
 from whatsapp import cards, places
 from whatsapp.capabilities import CAPABILITIES
-from whatsapp.interactive import offering
-from whatsapp.outgoing import Contacts, Location, Outgoing, Template, Text
+from whatsapp.interactive import FLOW, offering
+from whatsapp.outgoing import Contacts, Interactive, Location, Outgoing, Template, Text
 
 
 def content_of(decision: Decision, conversation: Conversation) -> Outgoing:
@@ -28,6 +28,8 @@ def content_of(decision: Decision, conversation: Conversation) -> Outgoing:
         return _location(chosen.place)
     if chosen.card and able.contact_cards:
         return _contacts(chosen.card)
+    if chosen.form and able.flows:
+        return Interactive(kind=FLOW, body=said, label=chosen.form.label, flow={"id": chosen.form.id})
     if chosen.options and able.interactive:
         return offering(said, chosen.options, label=chosen.label)
     return Text("\n".join([said, *(f"• {option}" for option in chosen.options)]))

@@ -53,6 +53,7 @@ class Why(StrEnum):
     NUMBER_DOWN = "number_down"
     NO_ADDRESS = "no_address"
     NO_FILE = "no_file"
+    REFUSED = "refused"
     BY_HAND = "by_hand"
     FINISHED = "finished"
     MERGED = "merged"
@@ -90,12 +91,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`until` is when to look again, for a wait. `chosen` is the wording of a step that is sent or given to a person."""
+    """`until` is when to look again, for a wait. `chosen` is the wording of a step that is sent or given to a person.
+
+    `refusal` is why the rules of sending did not take it, in the words of `crm.outbound.CannotSend`.
+    """
 
     action: Action
     why: Why
     until: datetime | None = None
     chosen: Variant | None = None
+    refusal: str = ""
 
 
 def decide(definition: Definition, step: Step, facts: Facts, now: datetime) -> Decision:

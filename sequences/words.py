@@ -46,6 +46,7 @@ _WHY: dict[str, Any] = {
     Why.NUMBER_DOWN: gettext_lazy("The number cannot send at the moment."),
     Why.NO_ADDRESS: gettext_lazy("There is no phone or WhatsApp id to write to."),
     Why.NO_FILE: gettext_lazy("The step’s file is not there any more."),
+    Why.REFUSED: gettext_lazy("It could not be sent as the step says."),
     Why.BY_HAND: gettext_lazy("Somebody here did it."),
     Why.MERGED: gettext_lazy("The contact was merged with one that is in it already."),
     Why.FINISHED: gettext_lazy("Every step is done."),
@@ -62,6 +63,8 @@ FAULTS: dict[str, Any] = {
     "caption_too_long": gettext_lazy("Under a file WhatsApp takes at most 1,024 characters."),
     "options_file": gettext_lazy("Choices go with a text alone. Take the file out, or send it as another step."),
     "options_alone": gettext_lazy("Write the text that the choices answer."),
+    "form_alone": gettext_lazy("Write the text above the form's button."),
+    "form_with": gettext_lazy("A form goes with a text alone. Take the rest out, or send it as another step."),
     "goes_alone": gettext_lazy("A location or a contact goes alone. Take the rest out, or send it as another step."),
     "card_unreadable_phone": gettext_lazy("This is no phone number. Write it with its country code, like +51 …"),
     **{
@@ -75,6 +78,7 @@ FAULTS: dict[str, Any] = {
             interactive.WRONG_TITLE,
             interactive.WRONG_LABEL,
             interactive.WRONG_LINK,
+            interactive.WRONG_FLOW_LABEL,
         )
     },
     "audio_text": gettext_lazy("A sound has no text. Take the text out, or send it as another step."),

@@ -2,13 +2,12 @@
 
 import secrets
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from crm.flows import fields
 from crm.models import Conversation
-from whatsapp.flows import exchanging
+from whatsapp.flows.exchanging import Invitation
 from whatsapp.interactive import FLOW
 from whatsapp.models import Flow, FlowKey, Number
 from whatsapp.outgoing import Interactive, Outgoing
@@ -49,11 +48,13 @@ def filled(content: Interactive, flow: Flow, conversation: Conversation) -> Inte
     return replace(content, flow=about)
 
 
-def invited(content: Outgoing, *, conversation: Conversation, now: datetime) -> Outgoing:
-    """A Flow with its token, which nobody can guess and only this conversation's person gets; anything else as it is."""
+def invited(content: Outgoing, conversation: Conversation) -> tuple[Outgoing, Invitation | None]:
+    """A Flow with its token, which nobody can guess and only this conversation's person gets; anything else as it is.
+
+    The token counts once the invitation is given to `exchanging.invite`, in the transaction that stores the message.
+    """
     if not isinstance(content, Interactive) or content.kind != FLOW:
-        return content
+        return content, None
     token = secrets.token_urlsafe(32)
-    flow = Flow.objects.get(pk=content.flow["id"])
-    exchanging.invite(flow=flow, number=conversation.number, holder=conversation.pk, token=token, now=now)
-    return replace(content, flow=content.flow | {"token": token})
+    invitation = Invitation(UUID(content.flow["id"]), conversation.number_id, conversation.pk, token)
+    return replace(content, flow=content.flow | {"token": token}), invitation

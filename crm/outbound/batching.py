@@ -11,14 +11,16 @@ from django.db import connection
 from uuid_utils.compat import uuid7
 
 from crm import bells, costs, live
-from crm.explanations import NO_FLOWS
+from crm.flows import sending
 from crm.media.outgoing import NewFile
 from crm.models import Attachment, Contact, Conversation, Identity, IdentityKind, Message, Priority, Source
 from crm.outbound.composing import CannotSend, Lookups, checked
 from tenants.context import current_tenant_id
-from whatsapp.interactive import FLOW
+from whatsapp.flows import exchanging
+from whatsapp.flows.exchanging import Invitation
+from whatsapp.models import Flow, Number
 from whatsapp.models import Template as StoredTemplate
-from whatsapp.outgoing import Interactive, Outgoing, Template
+from whatsapp.outgoing import Outgoing, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +71,26 @@ def compose_many(
     tenant_id, results = current_tenant_id(), dict[UUID, UUID | CannotSend]()
     lookups = _Gathered(drafts)
     ready: list[tuple[Draft, Outgoing, UUID]] = []
+    invitations: dict[UUID, Invitation] = {}
     currency = costs.currency_of(tenant_id) if drafts else ""
     for draft in drafts:
         try:
             content = checked(draft.conversation, draft.content, now, lookups)
-            if isinstance(content, Interactive) and content.kind == FLOW:
-                raise CannotSend(NO_FLOWS)  # each needs a token of its own: `compose` makes them
-            ready.append((draft, content, uuid7()))
         except CannotSend as refusal:
             results[draft.client_id] = refusal
+            continue
+        id = uuid7()
+        content, invitation = sending.invited(content, draft.conversation)
+        if invitation:
+            invitations[id] = invitation
+        ready.append((draft, content, id))
     if not ready:
         return results
     rows = json.dumps([_row(*each, currency=currency, tenant_id=tenant_id, now=now) for each in ready], default=str)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [tenant_id, source.value, now, priority.value, rows])
         inserted = {row[0] for row in cursor.fetchall()}
+        exchanging.invite([each for id, each in invitations.items() if id in inserted], now=now)
         _attach({id: draft.file for draft, _, id in ready if draft.file and id in inserted}, tenant_id)
         results |= {draft.client_id: id for draft, _, id in ready if id in inserted}
         there = [draft for draft, _, id in ready if id not in inserted]
@@ -143,7 +150,7 @@ def _announce(tenant_id: UUID, conversations: Iterable[Conversation]) -> None:
 
 
 class _Gathered(Lookups):
-    """The answers for a whole batch, by two queries."""
+    """The answers for a whole batch: by two queries, and one or two for each Flow and number."""
 
     def __init__(self, drafts: Sequence[Draft]) -> None:
         names = {draft.content.name for draft in drafts if isinstance(draft.content, Template)}
@@ -151,10 +158,23 @@ class _Gathered(Lookups):
         self._templates = {(each.waba_id, each.name, each.language): each for each in stored}
         without_phone = [draft.conversation.contact_id for draft in drafts if not draft.conversation.contact.phone]
         known: Any = Identity.objects.filter(contact__in=without_phone, kind=IdentityKind.BSUID)
+        self._flows: dict[tuple[UUID, str], Flow | None] = {}
+        self._keyed: dict[UUID, bool] = {}
         self._with_user_id = set(known.values_list("contact_id", flat=True)) if without_phone else set()
 
     def template(self, waba_id: str, name: str, language: str) -> StoredTemplate | None:
         return self._templates.get((waba_id, name, language))
+
+    def flow(self, number: Number, id: Any) -> Flow | None:
+        key = number.pk, str(id)
+        if key not in self._flows:
+            self._flows[key] = super().flow(number, id)
+        return self._flows[key]
+
+    def has_flow_key(self, number: Number) -> bool:
+        if number.pk not in self._keyed:
+            self._keyed[number.pk] = super().has_flow_key(number)
+        return self._keyed[number.pk]
 
     def has_user_id(self, contact: Contact) -> bool:
         return contact.pk in self._with_user_id

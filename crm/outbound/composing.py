@@ -52,6 +52,7 @@ from tenants.models import Membership
 from whatsapp import cards, interactive, places, template_filling
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.errors import Reason
+from whatsapp.flows import exchanging
 from whatsapp.models import Flow, Number
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.outgoing import Contacts, Interactive, Location, Media, Outgoing, Template, Text
@@ -105,7 +106,7 @@ def compose(
     with transaction.atomic():
         if existing := Message.objects.filter(conversation=conversation, client_id=client_id).first():
             return existing
-        content = sending.invited(checked(conversation, content, now), conversation=conversation, now=now)
+        content, invitation = sending.invited(checked(conversation, content, now), conversation)
         price = costs.expected(conversation, content, now)
         message = Message(
             id=uuid7(),
@@ -133,6 +134,8 @@ def compose(
         stored = Message.objects.get(conversation=conversation, client_id=client_id)
         if stored.pk != inserted[0].pk:
             return stored  # the other click of a double click was first
+        if invitation:
+            exchanging.invite([invitation], now=now)
         if file:
             _attach(stored, file)
         else:
@@ -184,6 +187,10 @@ class Lookups:
     def flow(self, number: Number, id: Any) -> Flow | None:
         """The Flow that this number may send."""
         return sending.find(number, id)
+
+    def has_flow_key(self, number: Number) -> bool:
+        """Whether phones can seal what they say to this number's endpoint."""
+        return sending.has_key(number)
 
     def has_user_id(self, contact: Contact) -> bool:
         return contact.identities.filter(kind=IdentityKind.BSUID).exists()
@@ -257,7 +264,7 @@ def _checked_flow(conversation: Conversation, content: Interactive, lookups: Loo
     flow = lookups.flow(number, content.flow.get("id", ""))
     if flow is None:
         raise CannotSend(UNKNOWN_FLOW)
-    if flow.form.uses_endpoint and not sending.has_key(number):
+    if flow.form.uses_endpoint and not lookups.has_flow_key(number):
         raise CannotSend(FLOW_WITHOUT_KEY)
     return sending.filled(content, flow, conversation)
 

@@ -25,8 +25,8 @@ from sequences.words import FAULTS, delay_words, weekday_name
 from tenants import clock
 from tenants.models import Tenant
 from tenants.requests import MemberRequest
+from whatsapp.models import Flow, TemplateStatus
 from whatsapp.models import Template as StoredTemplate
-from whatsapp.models import TemplateStatus
 
 LARGEST_IMPORT = 512 * 1024
 
@@ -128,6 +128,7 @@ def _editor(
         "most": costs.in_words(estimate.most, estimate.currency),
         "faults": [FAULTS[fault] for place, fault in faults if place == 0],
         "is_incomplete": bool(faults or form.errors),
+        "flows": Flow.objects.sendable().order_by("name"),
         "templates": [each for each in approved.order_by("name", "language") if can_send(each)],
         "numbers": numbers if len(numbers) > 1 or chosen else (),
         "weekdays": [(day, weekday_name(day), day in definition.get("weekdays", range(7))) for day in range(7)],

@@ -70,7 +70,7 @@ def _invited(company: Company, count: int) -> tuple[str, list[str]]:
         holders = list(Conversation.objects.order_by("pk").values_list("pk", flat=True)[:count])
         tokens = [f"token-{at}" for at in range(count)]
         for holder, token in zip(holders, tokens, strict=True):
-            exchanging.invite(flow=flow, number=company.number, holder=holder, token=token, now=now)
+            exchanging.invite([exchanging.Invitation(flow.pk, company.number.pk, holder, token)], now=now)
     return key.public_key, tokens
 
 

@@ -61,6 +61,11 @@ CARD = {"name": "Luis", "phone": "+51 900 555 015"}
     [
         ({"place": PLACE}, []),
         ({"card": CARD}, []),
+        ({"form": {"id": "1", "label": "Abrir"}, "text": "Tus datos"}, []),
+        ({"form": {"id": "1", "label": "Abrir"}}, ["form_alone", "says_nothing"]),
+        ({"form": {"id": "1", "label": ""}, "text": "Tus datos"}, ["flow_label"]),
+        ({"form": {"id": "1", "label": "Abrir"}, "text": "x", "options": ["a"]}, ["form_with"]),
+        ({"form": {"id": "1", "label": "Abrir"}, "text": "x", "card": CARD}, ["goes_alone"]),
         ({"place": PLACE | {"at": "cerca del parque"}}, ["place_point"]),
         ({"place": PLACE | {"name": "a" * 1001}}, ["place_name"]),
         ({"card": CARD | {"phone": "12"}}, ["card_unreadable_phone"]),

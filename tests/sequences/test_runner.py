@@ -4,19 +4,24 @@ import threading
 from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.db import connection, connections
 
 from crm.models import Budget, Contact, Conversation, Message
 from sequences import enrolling, runner
-from sequences.definition import Card, Closed, Definition, Place, Step, Variant
+from sequences.definition import Card, Closed, Definition, Form, Place, Step, Variant
 from sequences.models import Enrollment, Sequence, StepRun
+from sequences.words import facts_words
 from tenants.context import system_transaction
 from tests.cast import found_company
+from tests.crm.flows.conftest import published
 from tests.crm.views.talk import NOON, conversation
 from tests.sequences.conftest import Told, approve, build, run, shut, step
 from whatsapp.capabilities import CAPABILITIES
+from whatsapp.flows import keys
+from whatsapp.models import FlowToken
 
 
 def test_steps_follow_each_other_in_their_time(ours, begin):
@@ -288,6 +293,36 @@ def test_where_there_are_no_locations_the_place_is_words(ours, begin, monkeypatc
         ("text", "Tienda\nAv. Larco 345\nhttps://maps.google.com/?q=-12.121900,-77.029700"),
         ("text", "Luis Huamán +51900555015"),
     ]
+
+
+def test_a_step_may_send_a_form_with_a_token_for_each_person(ours, begin):
+    with ours.transaction():
+        flow = published(ours)
+        keys.put_into_use(keys.prepare(number=ours.number), NOON)
+    form = Step("", variants=(Variant(text="Tus datos, {first_name}", form=Form(str(flow.pk), "Abrir")),))
+    for name in ("Rosa Quispe", "Luis Huamán"):
+        begin(form, talk={"name": name})
+    run()
+    run()  # a second run sends nothing, and makes no token
+    with ours.transaction():
+        sent = sorted(Message.objects.filter(source="sequence"), key=lambda message: message.text)
+        tokens = [message.payload["flow"]["token"] for message in sent]
+        assert [message.text for message in sent] == ["Tus datos, Luis", "Tus datos, Rosa"]
+        assert [message.payload["kind"] for message in sent] == ["flow", "flow"]
+        assert len(set(tokens)) == 2
+        holders = {token.digest: token.holder for token in FlowToken.objects.all()}
+        assert [holders[FlowToken.digest_of(token)] for token in tokens] == [each.conversation_id for each in sent]
+        assert len(holders) == 2
+
+
+def test_a_form_that_is_not_published_is_a_task_that_says_why(ours, begin):
+    enrollment = begin(Step("", variants=(Variant(text="Tus datos", form=Form(str(uuid4()), "Abrir")),)))
+    run()
+    told = Told(ours, enrollment)
+    assert [task.why for task in told.tasks] == ["refused"] and told.sent == []
+    with ours.transaction():
+        (line,) = StepRun.objects.filter(enrollment=enrollment)
+    assert "This form is not published for this number" in " ".join(facts_words(line.facts))
 
 
 def test_a_place_that_cannot_go_is_a_task_with_its_words(ours, begin):

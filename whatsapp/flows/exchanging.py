@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from tenants.context import current_tenant_id
-from whatsapp.models import Flow, FlowToken, Number
+from whatsapp.models import Flow, FlowToken
 
 log = logging.getLogger(__name__)
 
@@ -92,15 +92,28 @@ def answer(request: dict[str, Any], *, now: datetime) -> Answer:
     return Answer(OK, {"screen": SUCCESS, "data": {"extension_message_response": {"params": params}}}, "finished")
 
 
-def invite(*, flow: Flow, number: Number, holder: UUID, token: str, now: datetime) -> None:
-    """Let whoever shows the token fill in the Flow, once, for `holder`, until it expires."""
-    FlowToken.objects.create(
-        tenant_id=current_tenant_id(),
-        digest=FlowToken.digest_of(token),
-        number=number,
-        flow=flow,
-        holder=holder,
-        expires_at=now + FlowToken.LIFETIME,
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Somebody who may fill in a Flow; whoever shows the token speaks for them."""
+
+    flow_id: UUID
+    number_id: UUID
+    holder: UUID
+    token: str = field(repr=False)
+
+
+def invite(invitations: Iterable[Invitation], *, now: datetime) -> None:
+    """Let whoever shows one of the tokens fill in its Flow, once, for its `holder`, until it expires."""
+    FlowToken.objects.bulk_create(
+        FlowToken(
+            tenant_id=current_tenant_id(),
+            digest=FlowToken.digest_of(each.token),
+            number_id=each.number_id,
+            flow_id=each.flow_id,
+            holder=each.holder,
+            expires_at=now + FlowToken.LIFETIME,
+        )
+        for each in invitations
     )
 
 

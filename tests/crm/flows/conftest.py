@@ -48,5 +48,6 @@ def phone(ours: Company, talk: Conversation, profile: Flow) -> Phone:
     with ours.transaction():
         key = keys.prepare(number=ours.number)
         keys.put_into_use(key, timezone.now())
-        exchanging.invite(flow=profile, number=ours.number, holder=talk.pk, token=TOKEN, now=timezone.now())
+        invitation = exchanging.Invitation(profile.pk, ours.number.pk, talk.pk, TOKEN)
+        exchanging.invite([invitation], now=timezone.now())
     return Phone(key.public_key)

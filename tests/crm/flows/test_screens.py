@@ -110,7 +110,7 @@ class TestTwoScreens:
     def flow(self, ours, talk, phone):
         with ours.transaction():
             flow = published(ours, TWO_SCREENS, name="Two screens", flow_id="4412")
-            exchanging.invite(flow=flow, number=ours.number, holder=talk.pk, token="two", now=timezone.now())
+            exchanging.invite([exchanging.Invitation(flow.pk, ours.number.pk, talk.pk, "two")], now=timezone.now())
 
     def test_the_first_leads_to_the_second_and_that_to_the_end(self, ours, talk, phone):
         first = phone.says(said("INIT", "", token="two"))[1]
@@ -166,13 +166,15 @@ class TestTokens:
     def test_another_companys_is_over(self, theirs, phone):
         with theirs.transaction():
             flow = published(theirs)
-            exchanging.invite(flow=flow, number=theirs.number, holder=flow.pk, token="theirs", now=timezone.now())
+            exchanging.invite([exchanging.Invitation(flow.pk, theirs.number.pk, flow.pk, "theirs")], now=timezone.now())
 
         assert self.over(phone.says(said("INIT", token="theirs")))
 
     def test_of_a_conversation_that_is_gone_it_is_over(self, ours, profile, phone):
         with ours.transaction():
-            exchanging.invite(flow=profile, number=ours.number, holder=profile.pk, token="gone", now=timezone.now())
+            exchanging.invite(
+                [exchanging.Invitation(profile.pk, ours.number.pk, profile.pk, "gone")], now=timezone.now()
+            )
 
         assert self.over(phone.says(said("INIT", token="gone")))
 

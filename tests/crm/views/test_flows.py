@@ -49,7 +49,7 @@ def make(client, *, source: bytes | None = None, **fields: Any):
 def test_the_list_shows_status_numbers_and_use(admin, ours, theirs):
     with ours.transaction():
         flow = published(ours)
-        exchanging.invite(flow=flow, number=ours.number, holder=flow.pk, token="t", now=timezone.now())
+        exchanging.invite([exchanging.Invitation(flow.pk, ours.number.pk, flow.pk, "t")], now=timezone.now())
     with theirs.transaction():
         published(theirs, name="De Otra Empresa")
 
