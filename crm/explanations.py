@@ -15,6 +15,7 @@ NOT_FAILED, NOT_UNKNOWN, CANCELLED = "not_failed", "not_unknown", "cancelled"
 CAPTION_TOO_LONG, NO_FILES, NO_OPTIONS = "caption_too_long", "no_files", "no_options"
 NO_LOCATIONS, NO_CARDS = "no_locations", "no_cards"
 UNKNOWN_FLOW, FLOW_WITHOUT_KEY, NO_FLOWS = "unknown_flow", "flow_without_key", "no_flows"
+NO_CATALOGUE = "no_catalogue"
 TEST_MODE = "test_mode"
 FILE_GONE, FILE_TOO_LARGE, FILE_UNREACHABLE = "file_gone", "file_too_large", "file_unreachable"
 FILE_FORBIDDEN, FILE_REFUSED, FILE_UNREADABLE = "file_forbidden", "file_refused", "file_unreadable"
@@ -75,6 +76,8 @@ _SENTENCES: dict[str, Any] = {
         "Each choice needs words of its own: 20 characters at most on a button, 24 in a list and 72 to explain it."
     ),
     interactive.WRONG_LABEL: _("What opens the list or the link needs 1 to 20 characters."),
+    NO_CATALOGUE: _("This number has no catalogue. An administrator writes its id at the number."),
+    interactive.NO_PRODUCT: _("Write the product's id, as the catalogue has it."),
     interactive.WRONG_FLOW_LABEL: _("The button that opens the form needs 1 to 30 characters."),
     UNKNOWN_FLOW: _("This form is not published for this number. Choose another one."),
     FLOW_WITHOUT_KEY: _("This number has no key for forms yet. An administrator uploads one under Flows."),

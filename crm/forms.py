@@ -149,6 +149,24 @@ class LocationForm(forms.Form):
         return {"content": content, "client_id": self.cleaned_data["client_id"]}
 
 
+class ProductForm(forms.Form):
+    """A product of the number's catalogue, with a word about it."""
+
+    client_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    product = forms.CharField(
+        label=_("Product’s id in the catalogue"),
+        max_length=interactive.MOST_PRODUCT,
+        error_messages={"required": sentence(interactive.NO_PRODUCT)},
+    )
+    words = forms.CharField(label=_("A word about it"), max_length=interactive.DEFAULT_MOST_TEXT, required=False)
+
+    def content(self) -> dict[str, Any]:
+        """The arguments of `outbound.compose` that come from the person."""
+        product, words = self.cleaned_data["product"].strip(), self.cleaned_data["words"].strip()
+        content = Interactive(kind=interactive.PRODUCT, body=words, product={"id": product})
+        return {"content": content, "client_id": self.cleaned_data["client_id"]}
+
+
 class CardForm(forms.Form):
     """Somebody to get in touch with: a name and a phone, as people write them."""
 

@@ -19,6 +19,7 @@ urlpatterns = [
         name="template-messages",
     ),
     path("conversations/<uuid:conversation_id>/locations/", composing.create_location, name="location-messages"),
+    path("conversations/<uuid:conversation_id>/products/", composing.create_product, name="product-messages"),
     path("conversations/<uuid:conversation_id>/cards/", composing.create_card, name="card-messages"),
     path(
         "conversations/<uuid:conversation_id>/messages/<uuid:message_id>/retry/", composing.retry, name="message-retry"

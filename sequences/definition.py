@@ -97,17 +97,18 @@ class Variant:
     place: Place | None = None
     card: Card | None = None
     form: Form | None = None
+    product: str = ""  # the catalogue's own id; its text may stay empty
 
     @property
     def says_something(self) -> bool:
         """Whether something goes while the window is open."""
-        return bool(self.text or self.file or self.place or self.card)
+        return bool(self.text or self.file or self.place or self.card or self.product)
 
     @property
     def in_short(self) -> str:
         """By what a person recognises it."""
         place = self.place and (self.place.name or self.place.address or self.place.at)
-        return self.text or place or (self.card.name if self.card else "")
+        return self.text or place or (self.card.name if self.card else "") or self.product
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,9 @@ class _Reader:
             self._card(value.get("card")),
             self._form(value.get("form")),
         )
+        product = str(value.get("product") or "").strip()[: interactive.MOST_PRODUCT]
+        if product and (file or options or form or place or card):
+            self._fault("goes_alone")
         if form and (file or options or not text):
             self._fault("form_with" if text else "form_alone")
         if sum(map(bool, (text or file, place, card))) > 1:
@@ -272,6 +276,7 @@ class _Reader:
             place=place,
             card=card,
             form=form,
+            product=product,
             template=self._template(value.get("template")),
         )
 

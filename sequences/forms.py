@@ -157,6 +157,8 @@ def _step(data: QueryDict, number: int) -> dict[str, Any]:
     if said("form"):
         form = {"id": said("form"), "label": said("form-label") or gettext("Open the form")}
         variants = [variant | {"form": form} for variant in variants]
+    if said("product"):
+        variants = [variant | {"product": said("product")} for variant in variants]
     if said("file-id") and not said("file-off"):
         variants = [variant | {"file": {"id": said("file-id")}} for variant in variants]
     return {
@@ -225,6 +227,7 @@ def shown_steps(definition: dict[str, Any], faults: list[tuple[int, str]]) -> li
                 "place": first.get("place") or {},
                 "card": first.get("card") or {},
                 "form": first.get("form") or {},
+                "product": first.get("product") or "",
                 "template": template,
                 "chosen": f"{template['name']}|{template['language']}" if template.get("name") else "",
                 "stored": stored,

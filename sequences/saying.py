@@ -11,7 +11,7 @@ from sequences.models import Enrollment
 from sequences.schedule import Action, Decision
 from whatsapp import cards, places
 from whatsapp.capabilities import CAPABILITIES
-from whatsapp.interactive import FLOW, offering
+from whatsapp.interactive import FLOW, PRODUCT, offering
 from whatsapp.outgoing import Contacts, Interactive, Location, Outgoing, Template, Text
 
 
@@ -28,6 +28,8 @@ def content_of(decision: Decision, conversation: Conversation) -> Outgoing:
         return _location(chosen.place)
     if chosen.card and able.contact_cards:
         return _contacts(chosen.card)
+    if chosen.product and able.interactive and conversation.number.catalog_id:
+        return Interactive(kind=PRODUCT, body=filled(chosen.text, blanks), product={"id": chosen.product})
     if chosen.form and able.flows:
         return Interactive(kind=FLOW, body=said, label=chosen.form.label, flow={"id": chosen.form.id})
     if chosen.options and able.interactive:
@@ -41,7 +43,7 @@ def words_of(chosen: Variant, blanks: dict[str, Any]) -> str:
         return places.in_words(_location(chosen.place))
     if chosen.card:
         return cards.in_words(_contacts(chosen.card))
-    return filled(chosen.text, blanks)
+    return filled(chosen.text, blanks) or chosen.product
 
 
 def template_content(name: str, language: str, values: dict[str, str]) -> Template:

@@ -97,6 +97,7 @@ class NumberAdmin(TenantAdmin):
                     "display_number",
                     "waba_id",
                     "is_coexistence",
+                    "catalog_id",
                     "sends_per_second",
                 ]
             },

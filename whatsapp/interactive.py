@@ -1,4 +1,4 @@
-"""What a customer answers by a tap: buttons, a list, a link, where they are, their phone, or a Flow.
+"""What a customer answers by a tap: buttons, a list, a link, a product, where they are, their phone, or a Flow.
 
 The limits are Meta's ("Interactive messages", Cloud API). They are told before sending; Meta's own refusal names none.
 """
@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from whatsapp.outgoing import Interactive
 
-BUTTON, LIST, LINK, FLOW = "button", "list", "cta_url", "flow"
+BUTTON, LIST, LINK, FLOW, PRODUCT = "button", "list", "cta_url", "flow", "product"
 LOCATION, PHONE = "location_request_message", "request_contact_info"
 REQUESTS = {LOCATION: "send_location", PHONE: PHONE}  # what is asked for, and what WhatsApp calls the answer's button
-KINDS = (BUTTON, LIST, LINK, FLOW, *REQUESTS)
+KINDS = (BUTTON, LIST, LINK, FLOW, PRODUCT, *REQUESTS)
 MOST_BUTTONS, MOST_ROWS = 3, 10
 MOST_TEXT = {LIST: 4096}
 DEFAULT_MOST_TEXT = 1024
@@ -21,18 +21,21 @@ MOST_FLOW_LABEL = 30
 # What is wrong with one; `crm.explanations` says it to a person.
 NOTHING_SAID, TOO_MUCH_SAID, WRONG_COUNT, WRONG_TITLE = "empty", "options_text", "options_count", "options_title"
 WRONG_LABEL, WRONG_LINK, UNKNOWN_KIND = "options_label", "options_link", "unsupported"
-WRONG_FLOW_LABEL = "flow_label"
+WRONG_FLOW_LABEL, NO_PRODUCT = "flow_label", "product_missing"
+MOST_PRODUCT = 100
 
 
 def fault(content: Interactive) -> str:
     """What WhatsApp would refuse, as one of the words above; empty where it is well formed."""
     if content.kind not in KINDS:
         return UNKNOWN_KIND
-    if not content.body.strip():
+    if not content.body.strip() and content.kind != PRODUCT:
         return NOTHING_SAID
     most = MOST_TEXT.get(content.kind, DEFAULT_MOST_TEXT)
     if len(content.body) > most or len(content.header) > MOST_AROUND or len(content.footer) > MOST_AROUND:
         return TOO_MUCH_SAID
+    if content.kind == PRODUCT:
+        return "" if 1 <= len(content.product.get("id", "").strip()) <= MOST_PRODUCT else NO_PRODUCT
     if content.kind == LINK:
         return _fault_of_link(content)
     if content.kind == FLOW:

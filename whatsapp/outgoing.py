@@ -81,7 +81,8 @@ class Interactive(Outgoing):
 
     `kind` is one of `whatsapp.interactive.KINDS`. Each of `options` has `id` and `title`, a row of a list also
     `description`; `label` opens the list, the link `url`, or the Flow. `flow` is {id, flow_id, name, action, screen?,
-    data?, token}: of these the writer gives the `id`, `crm.flows.sending` the rest.
+    data?, token}: of these the writer gives the `id`, `crm.flows.sending` the rest. `product` is {id, catalog}: the
+    catalogue's own id of the product, and the number's catalogue, which `compose` adds.
     """
 
     type: ClassVar[str] = "interactive"
@@ -93,10 +94,11 @@ class Interactive(Outgoing):
     header: str = ""
     footer: str = ""
     flow: dict[str, Any] = field(default_factory=dict)
+    product: dict[str, str] = field(default_factory=dict)
 
     @property
     def text_shown(self) -> str:
-        return self.body
+        return self.body or self.product.get("id", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,9 @@ class InteractiveInput(serializers.Serializer):
     """A text that is answered by a tap."""
 
     kind = serializers.ChoiceField(choices=[(kind, kind) for kind in interactive.KINDS])
-    body = serializers.CharField(max_length=4096, trim_whitespace=False)
+    body = serializers.CharField(
+        max_length=4096, trim_whitespace=False, allow_blank=True, default="", help_text="A `product` may go without."
+    )
     options = serializers.ListField(
         child=OptionInput(), max_length=interactive.MOST_ROWS, required=False, help_text="Three buttons, or ten rows."
     )
@@ -147,6 +149,12 @@ class InteractiveInput(serializers.Serializer):
     )
     url = serializers.CharField(
         max_length=interactive.MOST_URL, required=False, allow_blank=True, help_text="Of `cta_url`."
+    )
+    product = serializers.CharField(
+        max_length=interactive.MOST_PRODUCT,
+        required=False,
+        allow_blank=True,
+        help_text="Of `product`: its id in the number's catalogue.",
     )
     flow = FlowInput(required=False, help_text="Of `flow`.")
     header = serializers.CharField(max_length=interactive.MOST_AROUND, required=False, allow_blank=True)
@@ -269,7 +277,8 @@ def _content(conversation: Conversation, type: str, given: Any) -> Outgoing:
             {"id": option["title"], **{name: text for name, text in option.items() if text}}
             for option in given.get("options", ())
         ]
-        return Interactive(**given | {"options": options})
+        product = {"id": given["product"]} if given.get("product") else {}
+        return Interactive(**given | {"options": options, "product": product})
     if type == Location.type:
         return Location(**given)
     if type == Contacts.type:

@@ -20,6 +20,7 @@ from crm.explanations import (
     INCOMPLETE_TEMPLATE,
     NO_ADDRESS,
     NO_CARDS,
+    NO_CATALOGUE,
     NO_FILES,
     NO_FLOWS,
     NO_LOCATIONS,
@@ -220,6 +221,10 @@ def checked(conversation: Conversation, content: Outgoing, now: datetime, lookup
         raise CannotSend(_SHAPES[content.type][1])
     if isinstance(content, Interactive) and content.kind == interactive.FLOW:
         content = _checked_flow(conversation, content, lookups)
+    if isinstance(content, Interactive) and content.kind == interactive.PRODUCT:
+        if not number.catalog_id:
+            raise CannotSend(NO_CATALOGUE)
+        content = replace(content, product=content.product | {"catalog": number.catalog_id})
     check_shape(content)
     if isinstance(content, Template):
         content = _checked_template(conversation, content, lookups)

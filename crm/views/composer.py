@@ -15,15 +15,15 @@ from django.utils.translation import gettext
 from crm import filling
 from crm.blanks import blanks_for, filled
 from crm.flows.sending import sendable
-from crm.forms import ASKED, CardForm, LocationForm, MessageForm, TemplateMessageForm, templates_for
+from crm.forms import ASKED, CardForm, LocationForm, MessageForm, ProductForm, TemplateMessageForm, templates_for
 from crm.models import Conversation, Message, QuickReply
 from crm.template_words import why_not
 from whatsapp import template_filling
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Flow, Template
 
-TEXT, TEMPLATE, LOCATION, CARD = "text", "template", "location", "card"
-Form = MessageForm | TemplateMessageForm | LocationForm | CardForm
+TEXT, TEMPLATE, LOCATION, CARD, PRODUCT = "text", "template", "location", "card", "product"
+Form = MessageForm | TemplateMessageForm | LocationForm | CardForm | ProductForm
 
 
 @dataclass
@@ -67,6 +67,7 @@ class Composer:
         able = CAPABILITIES[self.conversation.number.provider]
         sends = [LOCATION] if able.locations else []
         sends += [CARD] if able.contact_cards else []
+        sends += [PRODUCT] if able.interactive and self.conversation.number.catalog_id else []
         return sends + ([f"ask_{name}" for name in ASKED] if able.interactive else [])
 
     @property
@@ -153,10 +154,14 @@ def for_card(conversation: Conversation, form: CardForm | None = None) -> Compos
     return Composer(conversation, CARD, form or CardForm(country=""))
 
 
+def for_product(conversation: Conversation, form: ProductForm | None = None) -> Composer:
+    return Composer(conversation, PRODUCT, form or ProductForm())
+
+
 def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) -> Composer:
     """The composer an address asks for.
 
-    `?template=` and `?write=template` choose templates, `?write=location` and `?write=card` those forms, `?quote=` a
+    `?template=` and `?write=template` choose templates, `?write=location`, `card` and `product` those forms, `?quote=` a
     message to answer, `?ask=` what a button under the text asks for, `?reply=` a quick reply.
     """
     chosen, wanted = query.get("template", ""), query.get("write")
@@ -167,6 +172,8 @@ def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) ->
         return for_location(conversation)
     if wanted == CARD and able.contact_cards:
         return for_card(conversation)
+    if wanted == PRODUCT and able.interactive and conversation.number.catalog_id:
+        return for_product(conversation)
     return for_text(
         conversation, quoted=query.get("quote", ""), asks=query.get("ask", ""), reply=_reply(query.get("reply", ""))
     )

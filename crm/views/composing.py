@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from crm import media, outbound
-from crm.forms import CardForm, LocationForm, MessageForm, TemplateMessageForm
+from crm.forms import CardForm, LocationForm, MessageForm, ProductForm, TemplateMessageForm
 from crm.media import NewFile, RefusedFile
 from crm.models import Conversation, Message, Source
 from crm.views import composer, files, log
@@ -76,6 +76,15 @@ def create_location(request: MemberRequest, conversation_id: UUID) -> HttpRespon
     conversation = conversation_or_404(request, conversation_id)
     form = LocationForm(request.POST)
     return _sent(request, conversation, form, composer.for_location(conversation, form))
+
+
+@member_required
+@require_POST
+def create_product(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    """Send a product of the number's catalogue."""
+    conversation = conversation_or_404(request, conversation_id)
+    form = ProductForm(request.POST)
+    return _sent(request, conversation, form, composer.for_product(conversation, form))
 
 
 @member_required

@@ -128,6 +128,7 @@ def _editor(
         "most": costs.in_words(estimate.most, estimate.currency),
         "faults": [FAULTS[fault] for place, fault in faults if place == 0],
         "is_incomplete": bool(faults or form.errors),
+        "has_catalogue": any(number.catalog_id for number, _chosen in numbers),
         "flows": Flow.objects.sendable().order_by("name"),
         "templates": [each for each in approved.order_by("name", "language") if can_send(each)],
         "numbers": numbers if len(numbers) > 1 or chosen else (),

@@ -21,7 +21,7 @@ from tests.crm.views.talk import NOON, conversation
 from tests.sequences.conftest import Told, approve, build, run, shut, step
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.flows import keys
-from whatsapp.models import FlowToken
+from whatsapp.models import FlowToken, Number
 
 
 def test_steps_follow_each_other_in_their_time(ours, begin):
@@ -281,6 +281,15 @@ def test_a_step_may_send_a_place_or_somebodys_contact(ours, begin):
         place, card = Message.objects.filter(source="sequence").order_by("sent_at", "id")
     assert (place.payload["latitude"], place.payload["longitude"]) == (-12.1219, -77.0297)
     assert card.payload["contacts"][0]["phones"][0]["wa_id"] == "51900555015"
+
+
+@pytest.mark.parametrize(("catalogue", "sent"), [("1948", ("interactive", "TRAIL-43")), ("", ("text", "TRAIL-43"))])
+def test_a_step_may_send_a_product(ours, begin, catalogue, sent):
+    with ours.transaction():
+        Number.objects.filter(pk=ours.number.pk).update(catalog_id=catalogue)
+    enrollment = begin(Step("", variants=(Variant(product="TRAIL-43"),)))
+    run()
+    assert Told(ours, enrollment).sent == [sent]
 
 
 def test_where_there_are_no_locations_the_place_is_words(ours, begin, monkeypatch):

@@ -13,10 +13,11 @@ ROWS = offering("¿Cuál?", [f"Talla {size}" for size in range(36, 46)], label="
 LINK = Interactive(kind="cta_url", body="Su pedido", label="Verlo", url="https://tienda.example/a?b=1")
 FORM = Interactive(kind="flow", body="Sus datos", label="Verlos", flow={"id": "1"})
 LOCATION = Interactive(kind="location_request_message", body="¿Dónde está?")
+PRODUCT = Interactive(kind="product", body="La que viste", product={"id": "TRAIL-43"})
 PHONE = Interactive(kind="request_contact_info", body="¿A qué número le llamamos?")
 
 
-@pytest.mark.parametrize("content", [BUTTONS, ROWS, LINK, LOCATION, PHONE])
+@pytest.mark.parametrize("content", [BUTTONS, ROWS, LINK, LOCATION, PHONE, PRODUCT])
 def test_what_whatsapp_takes_passes_and_survives_its_row(content):
     assert fault(content) == ""
     assert from_payload("interactive", content.as_payload()) == content
@@ -57,6 +58,9 @@ def titled(*titles: str, kind: str = "button", **more: str) -> Interactive:
         (replace(ROWS, body="a" * 4097), interactive.TOO_MUCH_SAID),
         (replace(LINK, footer="a" * 61), interactive.TOO_MUCH_SAID),
         (replace(LINK, header="a" * 61), interactive.TOO_MUCH_SAID),
+        (replace(PRODUCT, body=""), ""),
+        (replace(PRODUCT, product={}), interactive.NO_PRODUCT),
+        (replace(PRODUCT, product={"id": "a" * 101}), interactive.NO_PRODUCT),
         (titled(), interactive.WRONG_COUNT),
         (titled("a", "b", "c", "d"), interactive.WRONG_COUNT),
         (titled(*"abcdefghijk", kind="list"), interactive.WRONG_COUNT),

@@ -84,6 +84,9 @@ class Number(TenantModel):
     )
     is_active = models.BooleanField(_("active"), default=True)
     is_coexistence = models.BooleanField(_("also used on a phone"), default=False)
+    catalog_id = models.CharField(
+        _("catalogue"), max_length=64, blank=True, help_text=_("Meta's id of the catalogue whose products it may send.")
+    )
     sends_per_second = models.PositiveSmallIntegerField(_("sends per second"), null=True, blank=True)
     token_state = models.CharField(
         _("token"), max_length=10, choices=TokenState, default=TokenState.UNKNOWN, editable=False

@@ -227,7 +227,8 @@ def _drawn(kind: str, content: Any, template: Body | None) -> Body:
         parts["rows"] = [row for section in action["sections"] for row in section["rows"]]
     else:
         asked = action.get("parameters") or {}
-        title = asked.get("display_text") or action.get("name") or "Abrir"
+        product = action.get("product_retailer_id")
+        title = asked.get("display_text") or (f"Ver {product}" if product else "") or action.get("name") or "Abrir"
         parts["buttons"] = [
             {"type": "url" if content["type"] == "cta_url" else content["type"], "title": title, "id": title}
         ]

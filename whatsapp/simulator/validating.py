@@ -97,7 +97,8 @@ def _check_contacts(content: list[Body]) -> None:
 
 def _check_interactive(content: Body) -> None:
     kind, action = content.get("type"), content.get("action") or {}
-    _limit((content.get("body") or {}).get("text"), 4096 if kind == "list" else 1024, "interactive['body']")
+    most = 4096 if kind == "list" else 1024
+    _limit((content.get("body") or {}).get("text"), most, "interactive['body']", required=kind != "product")
     _limit((content.get("footer") or {}).get("text"), 60, "interactive['footer']", required=False)
     header = content.get("header") or {}
     if header.get("type") == "text":
@@ -116,6 +117,9 @@ def _check_interactive(content: Body) -> None:
         parameters = action.get("parameters") or {}
         _limit(parameters.get("display_text"), 20, "parameters['display_text']")
         _limit(parameters.get("url"), 2000, "parameters['url']")
+    elif kind == "product":
+        _limit(action.get("catalog_id"), 64, "interactive['action']['catalog_id']")
+        _limit(action.get("product_retailer_id"), 100, "interactive['action']['product_retailer_id']")
     elif kind == "flow":
         _check_flow(action)
     elif not kind:

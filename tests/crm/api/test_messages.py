@@ -316,6 +316,18 @@ def test_what_whatsapp_would_not_take_is_refused_with_what_to_change(ours, send,
     assert answer.json()["reason"] == reason and answer.json()["detail"]
 
 
+def test_a_product_goes_out_with_the_numbers_catalogue(ours, send):
+    product = {"kind": "product", "product": "TRAIL-43"}
+    assert send(type="interactive", interactive=product).json()["reason"] == "no_catalogue"
+    with ours.transaction():
+        Number.objects.filter(pk=ours.number.pk).update(catalog_id="1948")
+
+    answer = send(type="interactive", interactive=product)
+
+    assert answer.status_code == 201, answer.json()
+    assert answer.json()["payload"]["product"] == {"id": "TRAIL-43", "catalog": "1948"}
+
+
 def test_a_location_goes_out(ours, send):
     answer = send(type="location", location={"latitude": -12.1, "longitude": -77, "name": "Tienda"})
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from crm.models import Message, MessageStatus
 from tests.crm.views.talk import conversation, inbound, outbound
-from whatsapp.models import Template
+from whatsapp.models import Number, Template
 
 FRAGMENT = {"HX-Request": "true"}
 
@@ -138,6 +138,22 @@ def test_a_location_without_a_point_comes_back_with_the_reason(ana, ours, rosa):
     assert answer.status_code == 422 and "Write coordinates" in page
     assert "cerca del parque" in page and "Tienda" in page
     assert sent(ours, rosa) == []
+
+
+def test_a_product_is_sent_where_the_number_has_a_catalogue(ana, ours, rosa):
+    address, given = f"/conversations/{rosa.pk}/products/", {"product": "TRAIL-43", "words": ""}
+    refused = ana.post(address, given | {"client_id": uuid4()}, headers=FRAGMENT)
+    assert refused.status_code == 422 and "This number has no catalogue" in refused.content.decode()
+    assert "write=product" not in ana.get(f"/inbox/{rosa.pk}/").content.decode()
+
+    with ours.transaction():
+        Number.objects.filter(pk=ours.number.pk).update(catalog_id="1948")
+    assert 'name="product"' in ana.get(f"/conversations/{rosa.pk}/composer/?write=product").content.decode()
+    answer = ana.post(address, given | {"client_id": uuid4()}, headers=FRAGMENT)
+
+    assert answer.status_code == 201 and "TRAIL-43" in answer.content.decode()
+    (message,) = sent(ours, rosa)
+    assert (message.text, message.payload["product"]) == ("TRAIL-43", {"id": "TRAIL-43", "catalog": "1948"})
 
 
 def test_somebodys_contact_is_sent_with_the_companys_country(ana, ours, rosa):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from whatsapp.errors import Reason
-from whatsapp.interactive import BUTTON, FLOW, LINK, LIST, REQUESTS
+from whatsapp.interactive import BUTTON, FLOW, LINK, LIST, PRODUCT, REQUESTS
 from whatsapp.outgoing import (
     MEDIA,
     Audio,
@@ -92,7 +92,9 @@ def _header_file(content: Template) -> list[dict[str, Any]]:
 
 
 def _interactive(content: Interactive) -> dict[str, Any]:
-    body: dict[str, Any] = {"type": content.kind, "body": {"text": content.body}, "action": _action(content)}
+    body: dict[str, Any] = {"type": content.kind, "action": _action(content)}
+    if content.body:  # only a product may go without a text
+        body["body"] = {"text": content.body}
     if content.header:
         body["header"] = {"type": "text", "text": content.header}
     if content.footer:
@@ -107,6 +109,8 @@ def _action(content: Interactive) -> dict[str, Any]:
         return {"button": content.label, "sections": [{"rows": content.options}]}
     if content.kind == LINK:
         return {"name": content.kind, "parameters": {"display_text": content.label, "url": content.url}}
+    if content.kind == PRODUCT:
+        return {"catalog_id": content.product.get("catalog", ""), "product_retailer_id": content.product["id"]}
     if content.kind == FLOW:
         return {"name": FLOW, "parameters": _flow(content)}
     return {"name": REQUESTS[content.kind]}

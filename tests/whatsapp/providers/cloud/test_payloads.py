@@ -160,6 +160,13 @@ def test_read_and_typing():
             },
         ),
         (
+            Interactive(kind="product", body="", product={"id": "TRAIL-43", "catalog": "194836987003835"}),
+            {
+                "type": "product",
+                "action": {"catalog_id": "194836987003835", "product_retailer_id": "TRAIL-43"},
+            },
+        ),
+        (
             Interactive(kind="request_contact_info", body="¿Su número?"),
             {
                 "type": "request_contact_info",
