@@ -138,7 +138,10 @@ _folders = itertools.count()
 def _running(slots: list[Slot]) -> Iterator[None]:
     try:
         for slot in slots:
-            wait_until(slot.is_up)
+            try:
+                wait_until(slot.is_up)
+            except AssertionError as late:
+                raise AssertionError(f"a process did not come up, {late}:\n{slot.zygote.last_lines()}") from None
         yield
     finally:
         for slot in slots:
