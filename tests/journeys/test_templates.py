@@ -42,7 +42,7 @@ def test_a_template_is_written_approved_sent_paused_and_then_refused(running, pe
     wait_for_status(supervisor, "recojo_en_tienda", "Aprobada")
     expect(supervisor.locator("tbody tr")).to_contain_text("es_PE")
 
-    running.customer_writes(phone_number_id=VENTAS, **{"from": "51987001071"}, name="Tula Tienda", text="¿ya está?")
+    running.customer_writes(phone_number_id=VENTAS, **{"from": "51987001079"}, name="Tula Tienda", text="¿ya está?")
     ana = person("ana@demo.test", expects_refusals=True)
     ana.goto("/inbox/?mode=all")
     ana.locator(".conv", has_text="Tula Tienda").click()
@@ -53,7 +53,7 @@ def test_a_template_is_written_approved_sent_paused_and_then_refused(running, pe
     ana.locator("#composer button[type=submit].btn--primary").click()
     expect(ana.locator(".msg--out", has_text="Hola Tula, tu pedido NC-7 te espera")).to_be_visible()
     for _try in range(60):
-        if sent := running.ledger(to="51987001071"):
+        if sent := running.ledger(to="51987001079"):
             break
         ana.wait_for_timeout(500)
     assert [(entry["type"], entry["count"]) for entry in sent] == [("template", 1)]
