@@ -47,7 +47,7 @@
     try {
       const { answer, isStale } = await get(all ? [] : ids);
       const shown = new Set([...answer.querySelectorAll("[data-rows] > li")].map((row) => row.id));
-      apply(answer, isStale);
+      apply(answer, isStale, began);
       if (all) {
         // Rows below the first page, or that left the view: ask for them by name.
         const rest = [...(list()?.querySelectorAll(".list-row") ?? [])].filter((row) => !shown.has(row.id));
@@ -66,13 +66,13 @@
   };
 
   // --- Putting in place --------------------------------------------------------------------------------------------
-  const apply = (answer, isStale) => {
+  const apply = (answer, isStale, began) => {
     answer.querySelectorAll("[data-rows] > li").forEach(showRow);
     answer.querySelectorAll("[data-gone] > li").forEach((item) => takeAway(byId(`conversation-${item.dataset.id}`)));
     answer.querySelectorAll("[data-parts] > *").forEach((part) => {
       if (isStale && part.closest("header.thread__head, .window-bar, .panel")) return;
       const old = byId(part.id);
-      if (!old || old.isEqualNode(part) || isBusy(old)) return;
+      if (!old || old.isEqualNode(part) || isBusy(old, began)) return;
       const focused = old.contains(document.activeElement) ? document.activeElement.name : "";
       old.replaceWith(part);
       process(part);
@@ -93,9 +93,11 @@
   };
 
   // A menu that is open, a field that is being filled, or a form whose answer is under way is not pulled away: htmx
-  // tells what the answer says to the form that asked, and nobody would hear it. A form that was answered is done with.
+  // tells what the answer says to the form that asked, and nobody would hear it. A form that was answered is done with,
+  // but only by what was asked for after its answer: what was under way then does not know of it yet.
   const BUSY = "details.menu[open], :is(input, select):focus:not([data-answered] *), .htmx-request";
-  const isBusy = (part) => part.querySelector(BUSY);
+  const isBusy = (part, began) => part.querySelector(BUSY)
+    || [...part.querySelectorAll("[data-answered]")].some((form) => Number(form.dataset.answered) > began);
 
   // Rows do not jump under the pointer: while it is over the list they change where they are, and move when it leaves.
   const isWatched = () => list().matches(":hover") || list().contains(document.activeElement);
@@ -229,7 +231,7 @@
   setInterval(showStream, 1_000);
   setInterval(() => ask(), MINUTE); // windows shrink by the server's clock
   document.addEventListener("conversations-changed", (event) => {
-    event.target.closest?.(".panel form")?.setAttribute("data-answered", "");
+    event.target.closest?.(".panel form")?.setAttribute("data-answered", performance.now());
     ask(event.detail.conversations);
   });
   window.addEventListener("pagehide", () => source.close());
