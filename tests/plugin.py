@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from crm.local import Servers, set_local_environment
 
@@ -42,6 +43,12 @@ def _stop() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", action="store_true", help="tests/faults at its full scale; writes docs/faults.md")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The same examples for every change, or one would fail for another's fault; `make faults` looks for new ones."""
+    settings.register_profile("same", derandomize=True)
+    settings.load_profile("default" if config.getoption("--faults") else "same")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

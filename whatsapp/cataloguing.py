@@ -73,12 +73,14 @@ def sync_templates_of_company(tenant_id: UUID, *, now: datetime) -> list[Provide
 # What a webhook told us while we were asking is newer than the answer, and stays. Only for a while: a moment that is far
 # ahead is that of a demonstration's clock which has been put back. What came with a status (its reason) goes with it.
 _FRESHER = "(t.{0} > %(now)s AND t.{0} < %(now)s + interval '10 minutes')"
+# Webhooks tell of whole seconds: what happens later in the second in which we ask must not look older than the answer.
+_TOLD = "date_trunc('second', %(now)s::timestamptz)"
 _MIRROR = """
 INSERT INTO whatsapp_template AS t (id, tenant_id, waba_id, provider_template_id, name, language, category, status, components,
     quality, reason, advice, previous_category, coming_category, prefilled, synced_at, status_at, quality_at, category_at,
     components_at)
 SELECT r.id, %(tenant)s, %(waba)s, r.template_id, r.name, r.language, r.category, r.status, r.components,
-    r.quality, r.reason, '', r.previous_category, '', '{{}}', %(now)s, %(now)s, %(now)s, %(now)s, %(now)s
+    r.quality, r.reason, '', r.previous_category, '', '{{}}', %(now)s, {told}, {told}, {told}, {told}
 FROM json_to_recordset(%(rows)s) AS r (id uuid, template_id text, name text, language text, category text, status text,
     components jsonb, quality text, reason text, previous_category text)
 ORDER BY r.name, r.language
@@ -100,7 +102,8 @@ SET provider_template_id = EXCLUDED.provider_template_id, synced_at = EXCLUDED.s
     components_at = CASE WHEN {newer_components} THEN t.components_at ELSE EXCLUDED.components_at END
 RETURNING t.id
 """.format(
-    **{f"newer_{each}": _FRESHER.format(f"{each}_at") for each in ("status", "quality", "category", "components")}
+    told=_TOLD,
+    **{f"newer_{each}": _FRESHER.format(f"{each}_at") for each in ("status", "quality", "category", "components")},
 )
 
 
@@ -115,7 +118,7 @@ def record(tenant_id: UUID, waba_id: str, remote: RemoteTemplate, *, now: dateti
 def mark_gone(templates: QuerySet[Template], *, now: datetime) -> int:
     """Say of templates that the provider no longer has them; what was sent with them still refers to them. How many."""
     gone = list(templates.exclude(status=GONE).values_list("pk", flat=True))
-    Template.objects.filter(pk__in=gone).update(status=GONE, status_at=now)
+    Template.objects.filter(pk__in=gone).update(status=GONE, status_at=now.replace(microsecond=0))
     with connection.cursor() as cursor:
         template_alerts.tell(cursor, gone)
     return len(gone)

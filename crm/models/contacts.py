@@ -23,6 +23,8 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The letters of `crm_words_of_contact` in the database: what is between them parts words.
 _WORD = re.compile("[0-9a-z\u00df-\u024f\u0370-\u1fff\u3040-\ud7af]+")
+# Folding has made plain ones of the other spaces.
+_SPACES = re.compile(r"\s+", re.ASCII)
 _PHONE = re.compile(r"[\d\s()+./-]+")
 _PHONE_WITHIN = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
 _SHORTEST_DIGITS = 4
@@ -58,7 +60,7 @@ def beginnings_of(words: str) -> list[str]:
     found: list[str] = []
     # A phone beside a name is one piece too, however it is spaced.
     words = _PHONE_WITHIN.sub(lambda phone: f" {''.join(filter(str.isdigit, phone[0]))} ", words)
-    for word in folded(words).split():
+    for word in _SPACES.split(folded(words)):
         found += [word] if "@" in word.strip("@") else _WORD.findall(word)
     return list(dict.fromkeys(word[:WORD_LENGTH] for word in found))
 

@@ -9,7 +9,7 @@ from crm.models.contacts import beginnings_of
 
 pytestmark = pytest.mark.django_db
 LETTERS = st.text(
-    st.characters(min_codepoint=32, max_codepoint=0x3FF, exclude_categories=("Cs", "Cn"))
+    st.characters(min_codepoint=32, max_codepoint=0x2FFFF, exclude_categories=("Cs", "Cn"))
     | st.sampled_from("áÑüÇ✨🌸ﬁŠłß字")
 )
 

@@ -68,5 +68,6 @@ def test_a_template_is_written_approved_sent_paused_and_then_refused(running, pe
     expect(ana.locator("#composer .composer__error")).to_be_visible()
     expect(ana.locator("#composer button[type=submit].btn--primary")).to_have_count(0)
 
+    ana.wait_for_timeout(1000)  # Meta tells of whole seconds: of two changes in one, the pause would stay
     decide(running, name="recojo_en_tienda", language="es_PE", event="APPROVED")
     wait_for_status(supervisor, "recojo_en_tienda", "Aprobada")
