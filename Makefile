@@ -9,8 +9,9 @@ BIN := .venv/bin
 run: .venv/base.stamp
 	@$(BIN)/python -m crm.local run
 
+# Two processes, each with servers of its own: half of what the tests do is wait.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

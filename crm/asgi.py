@@ -11,6 +11,7 @@ django_application = get_asgi_application()
 
 from django.conf import settings
 from django.core import checks
+from django.urls import get_resolver
 
 from crm.bells import ring_drain
 from crm.garbage import keep_what_is_loaded
@@ -50,4 +51,5 @@ def _refuse_to_serve_without_the_fence() -> None:
 if settings.DATABASES:
     _refuse_to_serve_without_the_fence()
 
+get_resolver().url_patterns  # noqa: B018  # all views are loaded before somebody asks for the first
 keep_what_is_loaded()

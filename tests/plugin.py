@@ -1,8 +1,13 @@
-"""Loaded before Django's settings: gives the run its own PostgreSQL and Redis, and secrets of its own."""
+"""Loaded before Django's settings: gives the run its own PostgreSQL and Redis, and secrets of its own.
+
+With `-n 2` (as `make test` runs it) each of the two processes has its own of everything; the one that hands out the
+tests needs none of it.
+"""
 
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -29,8 +34,16 @@ for _name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
     os.environ.pop(_name, None)
 set_local_environment()
 
+TESTS = Path(__file__).resolve().parent
+# What takes long begins first, so that nobody waits for it in the end. A part starts what all of its tests share, and
+# stays in one process; of the others each file does.
+_FIRST = ("journeys", "isolation", "local", "faults", "architecture", "tenants")
+_WHOLE = frozenset({"journeys", "faults"})
+_hands_out = "PYTEST_XDIST_WORKER" not in os.environ and any(each.startswith("-n") for each in sys.argv[1:])
+
 servers = Servers(data_dir=_data_dir, durable=False)
-servers.start()
+if not _hands_out:
+    servers.start()
 os.environ["DATABASE_URL"] = servers.database_url
 os.environ["REDIS_URL"] = servers.redis_url
 
@@ -52,8 +65,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked `nightly` takes too long beside the rest: `make faults` runs it."""
+    """What is marked `nightly` takes too long beside the rest: `make faults` runs it. The rest is parted and put in order."""
     if not config.getoption("--faults"):
         left = [item for item in items if item.get_closest_marker("nightly")]
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        for item in items:
+            part = _part(item)
+            item.add_marker(pytest.mark.xdist_group(part if part in _WHOLE else str(item.path.relative_to(TESTS))))
+        items.sort(key=lambda item: _FIRST.index(part) if (part := _part(item)) in _FIRST else len(_FIRST))
+
+
+def _part(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]

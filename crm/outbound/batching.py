@@ -1,6 +1,5 @@
 """Putting many messages into the outbox at once: the rules of `compose`, and a handful of statements for all of them."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from crm.flows import sending
 from crm.media.outgoing import NewFile
 from crm.models import Attachment, Contact, Conversation, Identity, IdentityKind, Message, Priority, Source
 from crm.outbound.composing import CannotSend, Lookups, checked
+from crm.rows import as_parameter
 from tenants.context import current_tenant_id
 from whatsapp.flows import exchanging
 from whatsapp.flows.exchanging import Invitation
@@ -86,7 +86,7 @@ def compose_many(
         ready.append((draft, content, id))
     if not ready:
         return results
-    rows = json.dumps([_row(*each, currency=currency, tenant_id=tenant_id, now=now) for each in ready], default=str)
+    rows = as_parameter(_row(*each, currency=currency, tenant_id=tenant_id, now=now) for each in ready)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [tenant_id, source.value, now, priority.value, rows])
         inserted = {row[0] for row in cursor.fetchall()}
@@ -106,7 +106,7 @@ def compose_many(
 
 
 def _row(draft: Draft, content: Outgoing, id: UUID, *, currency: str, tenant_id: UUID, now: datetime) -> dict[str, Any]:
-    """What the statement reads of one message. One JSON parameter for all is written in half the time of arrays."""
+    """What the statement reads of one message."""
     conversation, price = draft.conversation, costs.expected(draft.conversation, content, now, currency)
     return {
         "id": id,

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import transaction
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
@@ -72,6 +74,7 @@ _SHAPES: dict[str, tuple[str, str, Callable[[Any], str]]] = {
     Contacts.type: ("contact_cards", NO_CARDS, cards.fault),
 }
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
+_NUL_WRITTEN = rb"\u0000"
 
 
 class CannotSend(Exception):
@@ -208,7 +211,7 @@ def checked(conversation: Conversation, content: Outgoing, now: datetime, lookup
         raise CannotSend(INACTIVE)
     if not number.may_reach(conversation.contact.phone or ""):
         raise CannotSend(TEST_MODE)
-    if _UNREADABLE.search(_all_text(content.as_payload())):
+    if not _is_readable(content.as_payload()):
         raise CannotSend(UNREADABLE)
     if isinstance(content, Text) and len(content.body) > capabilities.max_text_length:
         raise CannotSend(TOO_LONG)
@@ -326,8 +329,16 @@ def _react(conversation: Conversation, content: ReactionContent, now: datetime) 
         reaction.save(update_fields=["emoji", "at"])
 
 
+def _is_readable(payload: Any) -> bool:
+    """Whether a payload holds no character that JSON or the database does not take."""
+    with suppress(orjson.JSONEncodeError):  # of half a character, or of what this writer does not know
+        if _NUL_WRITTEN not in orjson.dumps(payload):
+            return True
+    return not _UNREADABLE.search(_all_text(payload))
+
+
 def _all_text(value: Any) -> str:
-    """Every string inside a payload, joined: to look for characters that no JSON or database takes."""
+    """Every string inside a payload, joined."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):

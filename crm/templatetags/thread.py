@@ -142,6 +142,19 @@ def content_kind(item: Bubble) -> str:
 
 
 @register.filter
+def ends_below(item: Bubble) -> bool:
+    """Whether the time stands below what is shown, and not beside the last line of the words."""
+    message = item.message
+    return (
+        content_kind(item) not in ("text", "unsupported")
+        or message.amendment is not None
+        or message.status in (MessageStatus.FAILED, MessageStatus.UNKNOWN)
+        or bool(message.payload.get("errors"))
+        or (message.is_outbound and message.type == "interactive" and bool(message.payload.get("kind")))
+    )
+
+
+@register.filter
 def file_kind(item: Bubble) -> str:
     is_voice = item.attachment.is_voice if item.attachment else False
     kind = item.message.payload.get("media_kind") or item.message.type

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from crm.amending import amend
 from crm.models import Conversation, ConversationStatus
 from crm.models.conversations import ConversationQuerySet
 from crm.views.filters import Filters, Mode
-from tenants.models import Membership
+from tenants.models import Membership, Queue
+from whatsapp.models import Number
 from whatsapp.window import SOON
 
 PAGE = 30  # twice what a tall screen shows; the next ones come while one scrolls
@@ -107,8 +108,19 @@ def sections(filters: Filters, *, membership: Membership, now: datetime) -> list
 _LATEST = _("latest activity")
 
 
-def page(filters: Filters, *, membership: Membership, now: datetime, cursor: str = "") -> Listing:
-    """Up to PAGE rows after the cursor, filled section by section. A cursor nobody can read starts at the top."""
+def page(
+    filters: Filters,
+    *,
+    membership: Membership,
+    now: datetime,
+    cursor: str = "",
+    numbers: Iterable[Number] = (),
+    queues: Iterable[Queue] = (),
+) -> Listing:
+    """Up to PAGE rows after the cursor, filled section by section. A cursor nobody can read starts at the top.
+
+    `numbers` and `queues` are those that have been fetched already.
+    """
     start = _read(cursor)
     listing, room = Listing(), PAGE
     for section in sections(filters, membership=membership, now=now):
@@ -128,7 +140,7 @@ def page(filters: Filters, *, membership: Membership, now: datetime, cursor: str
             listing.next = _write(section, found[room - 1] if room else None)
             break
         room -= len(rows)
-    _amend(listing.rows)
+    _complete(listing.rows, numbers, queues)
     return listing
 
 
@@ -140,12 +152,18 @@ def rows_of(ids: Iterable[UUID], filters: Filters, *, membership: Membership, no
         for section in sections(filters, membership=membership, now=now)
         for each in section.conversations.filter(pk__in=ids).for_rows()
     ]
-    _amend(rows)
+    _complete(rows)
     return rows
 
 
-def _amend(rows: Iterable[Row]) -> None:
-    """What a row says of its last message is what that says now."""
+def _complete(rows: list[Row], numbers: Iterable[Number] = (), queues: Iterable[Queue] = ()) -> None:
+    """Its number and queue, and what its last message says now: for all rows of all sections at once."""
+    conversations = [row.conversation for row in rows]
+    number_of, queue_of = {each.pk: each for each in numbers}, {each.pk: each for each in queues}
+    for each in conversations:
+        if each.number_id in number_of and each.queue_id in queue_of:
+            each.number, each.queue = number_of[each.number_id], queue_of[each.queue_id]
+    prefetch_related_objects(conversations, "number", "queue")
     amend(row.conversation.last_message for row in rows if row.conversation.last_message)
 
 

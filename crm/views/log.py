@@ -36,6 +36,12 @@ class Bubble:
         return "note" if self.message.type in _LINES else "message"
 
     @property
+    def came_from_elsewhere(self) -> bool:
+        """Whether it was forwarded, follows an ad, or is about a product."""
+        said = self.message.payload
+        return bool(said.get("forwarded") or said.get("referral") or said.get("product"))
+
+    @property
     def is_said(self) -> bool:
         """Whether the customer said it, and it counts as unread."""
         return self.message.direction == Direction.INBOUND and self.message.type not in (*NOTES, "request_welcome")

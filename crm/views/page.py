@@ -22,13 +22,15 @@ _EPISODES = 6
 
 def list_context(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
     """What the list pane shows."""
-    filters = Filters.of(request.GET)
-    page = listing.page(filters, membership=request.membership, now=now, cursor=request.GET.get("after", ""))
+    filters, cursor = Filters.of(request.GET), request.GET.get("after", "")
+    queues, numbers = list(Queue.objects.all()), list(Number.objects.all())
+    page = listing.page(filters, membership=request.membership, now=now, cursor=cursor, numbers=numbers, queues=queues)
     return frame_context(request, filters, now=now) | {
         "listing": page,
-        "queues": Queue.objects.all(),
-        "numbers": Number.objects.all(),
+        "queues": queues,
+        "numbers": numbers,
         "colleagues": colleagues(),
+        "open_id": None,
     }
 
 

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from crm.garbage import keep_what_is_loaded
 from crm.models import Attachment, Conversation, Direction, FileState, Message, Source
 from crm.views.filters import Filters, Mode
 from crm.views.log import PAGE
@@ -35,6 +36,7 @@ def measure(stage: Stage, options: Options) -> Iterator[Figure]:
     """Sessions, rights, row-level security, queries and templates included; the network and granian are not."""
     many = min(options.conversations, 10_000) if options.quick else options.conversations
     company = found_company("inbox", number_id=NUMBER)
+    keep_what_is_loaded()  # as a web process does at its start
     crowd.populate(stage, company, last=FEW, messages=10)
     few_times = _times(company, options)
     crowd.populate(stage, company, first=FEW + 1, last=many, messages=10, say=options.say)
