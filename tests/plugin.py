@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,16 +65,18 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("default" if config.getoption("--faults") else "same")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # grouped before xdist reads it, put in order after pytest-django has
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """What is marked `nightly` takes too long beside the rest: `make faults` runs it. The rest is parted and put in order."""
     if not config.getoption("--faults"):
         left = [item for item in items if item.get_closest_marker("nightly")]
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
+    for item in items:
+        part = _part(item)
+        item.add_marker(pytest.mark.xdist_group(part if part in _WHOLE else str(item.path.relative_to(TESTS))))
+    yield
     if "PYTEST_XDIST_WORKER" in os.environ:
-        for item in items:
-            part = _part(item)
-            item.add_marker(pytest.mark.xdist_group(part if part in _WHOLE else str(item.path.relative_to(TESTS))))
         items.sort(key=lambda item: _FIRST.index(part) if (part := _part(item)) in _FIRST else len(_FIRST))
 
 

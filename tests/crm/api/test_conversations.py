@@ -214,7 +214,9 @@ def test_what_an_agent_may_not_see_is_not_there(api, ours, our_talk, what):
     assert method(f"{our_talk.url}{what}").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["nonsense", "%00", "1", "0199f3a0-0000-7000-8000", "0199f3a0-0000-4000-8000-0000000000ff"])
+@pytest.mark.parametrize(
+    "name", ["nonsense", "%00", "1", "0199f3a0-0000-7000-8000", "0199f3a0-0000-4000-8000-0000000000ff"]
+)
 @pytest.mark.parametrize("resource", ["conversations", "contacts", "messages", "numbers", "queues", "templates"])
 def test_a_name_that_is_no_id_is_not_there(api, ours, resource, name):
     answer = api(ours.owner).get(f"{ROOT}{resource}/{name}/")
