@@ -11,7 +11,7 @@ run: .venv/base.stamp
 
 # Two processes, each with servers of its own: half of what the tests do is wait.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

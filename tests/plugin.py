@@ -9,8 +9,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -65,20 +65,28 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("default" if config.getoption("--faults") else "same")
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # grouped before xdist reads it, put in order after pytest-django has
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """What is marked `nightly` takes too long beside the rest: `make faults` runs it. The rest is parted and put in order."""
+@pytest.hookimpl(trylast=True)  # pytest-django has an order of its own
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked `nightly` takes too long beside the rest: `make faults` runs it. What begins first is on top."""
     if not config.getoption("--faults"):
         left = [item for item in items if item.get_closest_marker("nightly")]
         items[:] = [item for item in items if item not in left]
         config.hook.pytest_deselected(items=left)
-    for item in items:
-        part = _part(item)
-        item.add_marker(pytest.mark.xdist_group(part if part in _WHOLE else str(item.path.relative_to(TESTS))))
-    yield
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: _FIRST.index(part) if (part := _part(item)) in _FIRST else len(_FIRST))
+        parts = {item: item.path.relative_to(TESTS).parts[0] for item in items}
+        items.sort(key=lambda item: _FIRST.index(parts[item]) if parts[item] in _FIRST else len(_FIRST))
 
 
-def _part(item: pytest.Item) -> str:
-    return item.path.relative_to(TESTS).parts[0]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Who gets which tests: a part that is whole, or a file, goes to one process."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPart(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            part = file.split("/")[1]
+            return part if part in _WHOLE else file
+
+    config.option.loadscopereorder = False
+    return ByPart(config, log)
