@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.base import TenantModel
 from tenants.rls import Fence
-from whatsapp.template_filling import Slot, slots
+from whatsapp.template_filling import FlowButton, Slot, flow_button, slots
 
 
 class TemplateStatus(models.TextChoices):
@@ -88,6 +88,11 @@ class Template(TenantModel):
     def slots(self) -> list[Slot] | None:
         """What a message has to give it; read once, as many messages may be sent with one template."""
         return slots(self.components)
+
+    @cached_property
+    def flow_button(self) -> FlowButton | None:
+        """Its button that opens a Flow; read once, as the slots are."""
+        return flow_button(self.components)
 
     @property
     def body(self) -> str:
