@@ -1,12 +1,14 @@
 """A Flow on its way into a conversation: the one that was chosen, what it begins with, and the token it is opened by."""
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from crm.flows import fields
 from crm.models import Conversation
+from whatsapp.capabilities import CAPABILITIES
 from whatsapp.flows.exchanging import Invitation
 from whatsapp.interactive import FLOW
 from whatsapp.models import Flow, FlowKey, Number
@@ -31,6 +33,29 @@ def find(number: Number, id: Any) -> Flow | None:
 def has_key(number: Number) -> bool:
     """Whether phones can seal what they say to this number's endpoint."""
     return FlowKey.objects.filter(number=number, uploaded_at__isnull=False).exists()
+
+
+def senders(flows: Iterable[Flow]) -> dict[UUID, list[Number]]:
+    """The numbers that may send each Flow now, by the Flow's id. Two queries for all."""
+    flows = list(flows)
+    accounts = {flow.waba_id for flow in flows if flow.is_sendable} - {""}
+    numbers = [
+        number
+        for number in Number.objects.filter(waba_id__in=accounts, is_active=True).order_by("alias", "id")
+        if CAPABILITIES[number.provider].flows
+    ]
+    uploaded = FlowKey.objects.filter(number__in=numbers, uploaded_at__isnull=False)
+    keyed = set(uploaded.values_list("number_id", flat=True))
+    return {
+        flow.pk: [
+            number
+            for number in numbers
+            if flow.is_sendable
+            and number.waba_id == flow.waba_id
+            and (number.pk in keyed or not flow.form.uses_endpoint)
+        ]
+        for flow in flows
+    }
 
 
 def filled(content: Interactive, flow: Flow, conversation: Conversation) -> Interactive:
