@@ -151,6 +151,11 @@ def _given_buttons(components: list[dict[str, Any]]) -> dict[int, dict[str, Any]
     return {int(one.get("index") or 0): one for one in components if str(one.get("type", "")).lower() == "button"}
 
 
+def body_of(template: Template) -> str:
+    """Its words as Meta approved them, with their `{{…}}`."""
+    return str(_part(template, "BODY").get("text", ""))
+
+
 def _check_text(component: Template, kind: str, parameters: list[dict[str, Any]]) -> None:
     wanted_media = _MEDIA.get(component.get("format", ""))
     if wanted_media:
