@@ -61,6 +61,9 @@ class Template(TenantModel):
     components_at = models.DateTimeField(null=True, editable=False)
     # What stands in a variable before a person writes: {"1": "{first_name}"}.
     prefilled = models.JSONField(_("filled in from the contact"), default=dict, blank=True)
+    # The file that Meta's reviewer was last shown as its header, kept here so that a change need not bring it again:
+    # {stored_as, name, mime_type, size}.
+    example = models.JSONField(null=True, editable=False)
     # Written by whoever sends with it, at most once a minute.
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
     synced_at = models.DateTimeField(_("synchronised"), null=True, editable=False)
