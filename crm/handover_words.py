@@ -1,7 +1,7 @@
 """What the phone that shares a number hands over, in words: how far it has come, and what to do when it does not."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ BUTTONS: dict[str, Any] = {
     HandoverKind.CONTACTS: gettext_lazy("Ask for the contacts"),
     HandoverKind.HISTORY: gettext_lazy("Ask for the chats"),
 }
+_AT_ONCE = timedelta(minutes=2)
 _ONCE = gettext_lazy(
     "WhatsApp hands it over only once for each connection. To ask again, disconnect the number in the WhatsApp Business"
     " app and connect it anew."
@@ -109,7 +110,7 @@ def _flag(handover: Handover | None) -> tuple[str, str, str]:
         return "ok", "check-circle", _("all of it is here")
     if handover.progress is not None:
         return "ok", "download", _("%(percent)d %% is here") % {"percent": handover.progress}
-    return ("ok", "check-circle", _("arriving")) if handover.heard_at else ("quiet", "hourglass", _("asked for"))
+    return ("ok", "check-circle", _("received")) if handover.heard_at else ("quiet", "hourglass", _("asked for"))
 
 
 def _words(handover: Handover | None, now: datetime) -> str:
@@ -123,7 +124,8 @@ def _words(handover: Handover | None, now: datetime) -> str:
     if handover.heard_at:
         came = _("The last of it came %(moment)s.") % {"moment": moment_in_words(handover.heard_at, now)}
         return f"{asked} {came}"
-    return asked if handover.state == HandoverState.ASKED else f"{asked} {_('It arrives by itself.')}"
+    comes = _("It arrives by itself.")
+    return asked if handover.state == HandoverState.ASKED else f"{asked} {comes}"
 
 
 def _sentence(reason: str, detail: str) -> str:
@@ -133,6 +135,8 @@ def _sentence(reason: str, detail: str) -> str:
 
 
 def _is_coming(handover: Handover, now: datetime) -> bool:
+    """Whether more is to be seen soon. Contacts do not say when they are all here; they come at once."""
     if handover.state == HandoverState.DECLINED or handover.progress == 100:
         return False
-    return now - (handover.heard_at or handover.asked_at) < handing_over.OPEN_FOR
+    is_told = handover.heard_at and handover.kind == HandoverKind.CONTACTS
+    return now - (handover.heard_at or handover.asked_at) < (_AT_ONCE if is_told else handing_over.OPEN_FOR)

@@ -72,7 +72,7 @@ def test_a_press_asks_and_the_other_button_stays(
     said = answer.content.decode()
     assert answer.status_code == 200 and "being asked for" in said
     assert f'value="{kind}"' not in said and f'value="{other}"' in said
-    assert 'hx-trigger="every 3s"' in said
+    assert 'hx-trigger="every 5s"' in said
     assert ("whatsapp.tasks.hand_over", str(ours.tenant.pk), str(shared.pk)) in rung
     with ours.transaction():
         assert Handover.objects.get().kind == kind
@@ -128,6 +128,7 @@ def test_another_companys_number_is_not_there(admin, theirs):
     ("values", "words"),
     [
         ({"state": "taken"}, ["asked for", "It arrives by itself."]),
+        ({"state": "taken", "heard_at": "now"}, ["received", "The last of it came today"]),
         ({"state": "taken", "progress": 70, "heard_at": "now"}, ["70 % is here", "The last of it came today"]),
         ({"state": "taken", "progress": 100, "heard_at": "now"}, ["all of it is here"]),
         ({"state": "declined"}, ["not shared", "connect it anew, sharing them"]),
@@ -148,11 +149,22 @@ def test_a_word_for_each_state_and_what_to_do(admin, ours, shared, values, words
     assert ('value="history"' in said) is (values["state"] == "refused")
 
 
-def test_it_stops_looking_once_all_is_here(admin, ours, shared):
-    ask(admin, shared, "history")
-    change(ours, state="taken", progress=100)
+@pytest.mark.parametrize(
+    ("kind", "values", "looks"),
+    [
+        ("history", {"progress": 70}, True),
+        ("history", {"progress": 100}, False),
+        ("history", {"state": "declined"}, False),
+        ("contacts", {"ago": timedelta(minutes=1)}, True),
+        ("contacts", {"ago": timedelta(minutes=3)}, False),
+    ],
+)
+def test_it_looks_again_while_something_is_to_come(admin, ours, shared, kind, values, looks):
+    ask(admin, shared, kind)
+    heard = {"heard_at": clock.now() - values.pop("ago")} if "ago" in values else {}
+    change(ours, **{"state": "taken"} | values | heard)
 
-    assert "every 3s" not in admin.get(url(shared), headers=HTMX).content.decode()
+    assert ("every 5s" in admin.get(url(shared), headers=HTMX).content.decode()) is looks
 
 
 def test_after_a_day_it_says_that_it_is_probably_too_late(admin, ours, shared):
