@@ -58,6 +58,11 @@ def ring_flow_key(tenant_id: UUID, number_id: UUID) -> None:
     transaction.on_commit(lambda: _ring(whatsapp_tasks.upload_flow_key, str(tenant_id), str(number_id)))
 
 
+def ring_handover(tenant_id: UUID, number_id: UUID) -> None:
+    """Say, once the present transaction commits, that WhatsApp is to be asked for what a phone has."""
+    transaction.on_commit(lambda: _ring(whatsapp_tasks.hand_over, str(tenant_id), str(number_id)))
+
+
 def ring_flows(tenant_id: UUID) -> None:
     """Say, once the present transaction commits, that the company's Flows are to be fetched."""
     transaction.on_commit(lambda: _ring(whatsapp_tasks.sync_flows, str(tenant_id)))

@@ -207,6 +207,7 @@ CELERY_BEAT_SCHEDULE = {
     "sync-numbers": {"task": "whatsapp.tasks.sync_connections", "schedule": 3600.0, "options": {"expires": 600}},
     "sync-templates": {"task": "whatsapp.tasks.sync_templates", "schedule": 900.0, "options": {"expires": 600}},
     "sweep-flows": {"task": "whatsapp.tasks.sweep_flows", "schedule": 10.0, "options": {"expires": 10}},
+    "sweep-handovers": {"task": "whatsapp.tasks.sweep_handovers", "schedule": 30.0, "options": {"expires": 30}},
     "sync-flows": {"task": "whatsapp.tasks.sync_flows", "schedule": 3600.0, "options": {"expires": 600}},
     "submit-templates": {"task": "whatsapp.tasks.submit_templates", "schedule": 15.0, "options": {"expires": 15}},
     "watch-silence": {"task": "crm.bells.silence", "schedule": 300.0, "options": {"expires": 300}},

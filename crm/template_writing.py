@@ -128,7 +128,7 @@ def of_change(change: TemplateChange) -> Draft:
 
 
 def of_template(template: Template) -> Draft:
-    """What Meta has, to be written over. For codes the words are Meta's, and only the button is ours."""
+    """What Meta has, to be written over, with the file that is its example. For codes the words are Meta's."""
     # What Meta gives as the example of a file is an address, which it does not take back.
     wording = replace(of_components(template.components), header_handle="")
     if template.category == AUTHENTICATION:
@@ -136,7 +136,8 @@ def of_template(template: Template) -> Draft:
         wording = Wording(
             buttons=(Button(OTP, text[:25]),), warns=wording.warns, expires_minutes=wording.expires_minutes
         )
-    return Draft(template.waba_id, template.name, template.language, template.category, wording)
+    file = template.example if wording.header in MEDIA_HEADERS and _fits(template.example, wording.header) else None
+    return Draft(template.waba_id, template.name, template.language, template.category, wording, file)
 
 
 def with_file(draft: Draft, upload: UploadedFile | None, kept: str, *, tenant: Tenant) -> Draft:
@@ -150,8 +151,12 @@ def with_file(draft: Draft, upload: UploadedFile | None, kept: str, *, tenant: T
             return replace(draft, file=signing.loads(kept, salt=_salt(tenant)))
         except signing.BadSignature:
             return replace(draft, file=None)
-    is_same = draft.file and str(draft.file["mime_type"]).startswith(_TYPES[draft.wording.header])
-    return draft if is_same else replace(draft, file=None)
+    return draft if _fits(draft.file, draft.wording.header) else replace(draft, file=None)
+
+
+def _fits(file: dict[str, Any] | None, header: str) -> bool:
+    """Whether it can be the example of such a header."""
+    return file is not None and str(file["mime_type"]).startswith(_TYPES[header])
 
 
 def signed(draft: Draft, *, tenant: Tenant) -> str:

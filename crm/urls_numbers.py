@@ -1,6 +1,6 @@
 from django.urls import path
 
-from crm.views import alerts, business_profile, connecting, numbers
+from crm.views import alerts, business_profile, connecting, handovers, numbers
 
 urlpatterns = [
     path("numbers/", numbers.index, name="numbers"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("numbers/<uuid:number_id>/checks/", numbers.checks, name="number-checks"),
     path("numbers/<uuid:number_id>/test/", numbers.test, name="number-test"),
     path("numbers/<uuid:number_id>/mend/", connecting.mend, name="number-mend"),
+    path("numbers/<uuid:number_id>/handovers/", handovers.handovers, name="number-handovers"),
     path("numbers/<uuid:number_id>/token/", connecting.token, name="number-token"),
     path("numbers/<uuid:number_id>/profile/", business_profile.profile, name="number-profile"),
     path("alerts/", alerts.index, name="alerts"),

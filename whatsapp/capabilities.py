@@ -55,6 +55,7 @@ class Capabilities:
     sends_to_user_ids: bool = False  # BSUID
     echoes_reference: bool = False  # our reference comes back with the statuses
     reports_quality: bool = False
+    hands_over: bool = False  # contacts and past chats of the phone that shares the number
     surcharge_usd: str = ""  # of the provider itself, a message, on top of Meta's rate
 
     def pace(self, *, coexistence: bool = False, throughput: float | None = None) -> float:
@@ -97,6 +98,7 @@ CAPABILITIES: dict[str, Capabilities] = {
         sends_to_user_ids=True,
         echoes_reference=True,
         reports_quality=True,
+        hands_over=True,
     ),
     "twilio": Capabilities(
         has_window=True,

@@ -49,6 +49,8 @@ class Reason(StrEnum):
     QUALITY = "quality"  # too many people blocked or reported the number
     NOT_REGISTERED = "not_registered"  # not registered, certified, verified or named
     HISTORY_DECLINED = "history_declined"
+    HANDED_OVER = "handed_over"  # what the phone has was asked for before, and comes once for each connection
+    HANDOVER_LATE = "handover_late"  # more than a day after connecting
     # The way there
     TRANSIENT = "transient"
     UNREACHABLE = "unreachable"  # nothing was written: no name, no route, no connection
@@ -186,6 +188,8 @@ _META: Codes = _by_code(
         Reason.POLICY: (368, 131031),
         Reason.QUALITY: (131048,),
         Reason.NOT_REGISTERED: (131037, 131045, 133010),
+        Reason.HANDED_OVER: (2593107,),
+        Reason.HANDOVER_LATE: (2593108,),
         Reason.HISTORY_DECLINED: (2593109,),
         Reason.TRANSIENT: (1, 2, 131000, 131016, 131057, 133004),
     }

@@ -28,7 +28,7 @@ def mend(*, tenant_id: UUID, number_id: UUID, kind: Kind, now: datetime, pin: st
         number = Number.objects.defer(None).select_related("endpoint").get(pk=number_id)
         provider, account = get_provider(number.provider), number.account()
         url, verify_token = address_of(number)
-        is_shared = number.is_coexistence or bool(number.findings.get("is_coexistent"))
+        is_shared = number.is_shared
     refused = ""
     try:
         if kind is Kind.SUBSCRIBED:

@@ -53,7 +53,8 @@ class Template(Outgoing):
     """An approved template by name and language. `components` are Meta's; `preview` is the filled body, for people.
 
     `media_kind` (`image`, `video`, `document`) says that its header shows a file of ours; `media_id` is filled in once that
-    has been handed over, as with Media.
+    has been handed over, as with Media. `flow` is what its button opens: {index, id, flow_id, name, action, screen?, data?,
+    token}; `compose` gives it, and only the `index` for a Flow that is not ours.
     """
 
     type: ClassVar[str] = "template"
@@ -65,6 +66,7 @@ class Template(Outgoing):
     media_kind: str = ""
     media_id: str = ""
     filename: str = ""
+    flow: dict[str, Any] = field(default_factory=dict)
 
     @property
     def text_shown(self) -> str:

@@ -8,6 +8,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 PAGE = 20
 LEASE_SECONDS = 600
 MOST_TRIES = 6
-ALREADY_THERE, ALREADY_GONE = 2388024, 2593002
+ALREADY_THERE, ALREADY_GONE, NO_EXAMPLE = 2388024, 2593002, 2388273
 NO_NUMBER, UNREACHABLE = "no_number", "unreachable"
 
 _CLAIM = """
@@ -117,6 +118,8 @@ def _tried(change: TemplateChange, number: Number, account: Account, *, now: dat
         )
     except (NotSent, OutcomeUnknown):
         return _Outcome(failure={"reason": UNREACHABLE}, again=True)
+    except FileNotFoundError:
+        return _Outcome(failure={"reason": Reason.MEDIA.value, "subcode": NO_EXAMPLE})
     except OSError:
         log.exception("storage failed", extra={"change": str(change.pk)})
         return _Outcome(failure={"reason": UNREACHABLE}, again=True)
@@ -196,22 +199,34 @@ def _settle(change: TemplateChange, attempt: int, outcome: _Outcome, *, now: dat
         return
     if not mine.delete()[0]:
         return
+    about = Template.objects.filter(waba_id=change.waba_id, name=change.name)
+    about = about.filter(language=change.language) if change.language else about
     if change.kind == ChangeKind.DELETE:
-        gone = Template.objects.filter(waba_id=change.waba_id, name=change.name)
-        gone = gone.filter(language=change.language) if change.language else gone
-        cataloguing.mark_gone(gone, now=now)
+        cataloguing.mark_gone(about, now=now)
     elif outcome.remote:
         cataloguing.record(change.tenant_id, change.waba_id, outcome.remote, now=now)
-    if change.file:
-        name = change.file["stored_as"]
-        transaction.on_commit(lambda: storages["media"].delete(name))
+    before = list(about.exclude(example=None).values_list("example", flat=True))
+    about.update(example=None if change.kind == ChangeKind.DELETE else change.file)
+    _drop([*before, change.file])
+
+
+def _drop(files: list[dict[str, Any] | None]) -> None:
+    """Delete files from the storage once the present transaction commits, but those that a template or draft still names.
+
+    A draft of another language begins with the file of the first.
+    """
+    names = {file["stored_as"] for file in files if file}
+    if not names:
+        return
+    kept = set(Template.objects.filter(example__stored_as__in=names).values_list("example__stored_as", flat=True))
+    kept |= set(TemplateChange.objects.filter(file__stored_as__in=names).values_list("file__stored_as", flat=True))
+    for name in names - kept:
+        transaction.on_commit(partial(storages["media"].delete, name))
 
 
 def discard(change: TemplateChange) -> bool:
     """Forget a change that is not being submitted; False when it is."""
     if not TemplateChange.objects.filter(pk=change.pk).exclude(state=ChangeState.SENDING).delete()[0]:
         return False
-    if change.file:
-        name = change.file["stored_as"]
-        transaction.on_commit(lambda: storages["media"].delete(name))
+    _drop([change.file])
     return True

@@ -12,7 +12,7 @@ from tenants import clock
 from tenants.alerts import raise_alert, resolve_alert
 from tenants.context import system_transaction, tenant_transaction
 from tenants.models import Severity, Tenant
-from whatsapp import cataloguing, checking, connecting, renewing, replaying, submitting, watching
+from whatsapp import cataloguing, checking, connecting, handing_over, renewing, replaying, submitting, watching
 from whatsapp.connections_file import UnusableFile
 from whatsapp.flows import keys, registry
 from whatsapp.models import Number
@@ -36,6 +36,21 @@ def check_connection(tenant_id: str, number_id: str) -> None:
         renewing.renew(**which, facts=check.token)
     except Number.DoesNotExist:
         logger.info("The number to check is gone", extra={"number_id": number_id})
+
+
+@shared_task(ignore_result=True)
+def hand_over(tenant_id: str, number_id: str) -> None:
+    """Ask WhatsApp for what the phone that shares the number has from before."""
+    try:
+        handing_over.perform(tenant_id=UUID(tenant_id), number_id=UUID(number_id))
+    except Number.DoesNotExist:
+        logger.info("The number whose phone hands over is gone", extra={"number_id": number_id})
+
+
+@shared_task(ignore_result=True)
+def sweep_handovers() -> None:
+    for tenant_id, number_id in handing_over.due():
+        hand_over.delay(str(tenant_id), str(number_id))
 
 
 @shared_task(ignore_result=True)

@@ -20,6 +20,7 @@ from whatsapp.template_content import (
     variables_of,
 )
 
+NAVIGATE, DATA_EXCHANGE = "navigate", "data_exchange"
 EMPTY, BREAK, SPACES = "parameter_empty", "parameter_break", "parameter_spaces"
 
 _HEADERS = frozenset({"NONE", TEXT, *MEDIA_HEADERS})
@@ -39,6 +40,16 @@ class Slot:
     kind: str
     name: str
     index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowButton:
+    """The button that opens a Flow: its place, Meta's id of the Flow, and how and with which screen that begins."""
+
+    index: int
+    flow_id: str
+    action: str
+    screen: str
 
 
 def can_be_given(components: list[Any]) -> bool:
@@ -80,7 +91,10 @@ def fault(value: str) -> str:
 
 
 def filled(components: list[Any], values: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The components of the message, from values by the keys of `slots`. The header's file is added when it is sent."""
+    """The components of the message, from values by the keys of `slots`.
+
+    The header's file and what opens a Flow are added when it is sent.
+    """
     wording = of_components(components)
     parts: list[dict[str, Any]] = []
     if header := [_text(name, values.get(f"head_{name}", "")) for name in wording.header_variables]:
@@ -101,9 +115,34 @@ def _button(kind: str, target: str, values: Mapping[str, str], index: int) -> di
         return {"type": "coupon_code", "coupon_code": values.get(f"button_{index}", "")}
     if kind == OTP or (kind == URL and _CODE_ADDRESS in target):
         return {"type": "text", "text": values.get("var_1", "")}  # the code itself, once more
-    if kind == URL and VARIABLE.search(target):
-        return {"type": "text", "text": values.get(f"button_{index}", "")}
-    return {"type": "action", "action": {"flow_token": "unused"}} if kind == FLOW else None
+    is_open = kind == URL and VARIABLE.search(target)
+    return {"type": "text", "text": values.get(f"button_{index}", "")} if is_open else None
+
+
+def flow_button(components: list[Any]) -> FlowButton | None:
+    """The template's button that opens a Flow; Meta allows one."""
+    for index, button in enumerate(of_components(components).buttons):
+        if button.kind == FLOW:
+            action, screen = button.more.get("flow_action"), button.more.get("navigate_screen")
+            return FlowButton(index, button.target, str(action or NAVIGATE).lower(), str(screen or ""))
+    return None
+
+
+def is_of_flow(component: Mapping[str, Any]) -> bool:
+    """Whether a component of a message is what opens its Flow."""
+    kinds = [str(component.get(name, "")).lower() for name in ("type", "sub_type")]
+    return kinds == ["button", "flow"]
+
+
+def flow_data(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What whoever put the components together hands to the Flow's first screen."""
+    for component in filter(is_of_flow, given):
+        for parameter in component.get("parameters") or ():
+            action = parameter.get("action") if isinstance(parameter, Mapping) else None
+            data = action.get("flow_action_data") if isinstance(action, Mapping) else None
+            if isinstance(data, dict):
+                return data
+    return {}
 
 
 def _text(name: str, value: str) -> dict[str, str]:

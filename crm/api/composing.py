@@ -99,7 +99,12 @@ class VariablesInput(serializers.Field):
 class TemplateInput(serializers.Serializer):
     name = serializers.CharField(max_length=512)
     language = serializers.CharField(max_length=10, help_text="As Meta spells it: `es`, `es_PE`, `pt_BR` …")
-    components = serializers.ListField(child=ComponentInput(), max_length=20, required=False, help_text="Meta's own.")
+    components = serializers.ListField(
+        child=ComponentInput(),
+        max_length=20,
+        required=False,
+        help_text="Meta's own. A button that opens a Flow needs none; data given for its first screen is kept.",
+    )
     variables = VariablesInput(required=False, help_text="Instead of components: what the body's variables become.")
 
     def validate_language(self, language: str) -> str:

@@ -116,6 +116,39 @@ TEMPLATE = _answer(
         "synced_at": "2026-11-24T16:45:00Z",
     },
 )
+FLOW = _answer(
+    "A Flow",
+    {
+        "id": "0199f3a0-0000-7000-8000-0000000000b1",
+        "meta_id": "880000000000100",
+        "name": "Encuesta",
+        "status": "PUBLISHED",
+        "categories": ["SURVEY"],
+        "waba_id": "300000000000001",
+        "uses_endpoint": False,
+        "numbers": [_NUMBER],
+        "screens": [
+            {
+                "id": "SURVEY",
+                "title": "Encuesta",
+                "terminal": True,
+                "takes": ["city"],
+                "fields": [
+                    {
+                        "name": "size",
+                        "label": "Talla",
+                        "kind": "RadioButtonsGroup",
+                        "input_type": "",
+                        "required": True,
+                        "options": [{"id": "m", "title": "Mediana"}, {"id": "l", "title": "Grande"}],
+                    }
+                ],
+            }
+        ],
+        "created_at": "2026-11-24T16:00:00Z",
+        "synced_at": "2026-11-24T16:45:00Z",
+    },
+)
 STATS = _answer(
     "Counts",
     {

@@ -11,7 +11,8 @@ from crm.models import Attachment, Contact, Conversation, Identity, Message
 from crm.template_words import why_not
 from tenants.models import Membership, Queue
 from whatsapp.capabilities import CAPABILITIES
-from whatsapp.models import Number, Template
+from whatsapp.flows.forms import Field, Screen
+from whatsapp.models import Flow, Number, Template
 from whatsapp.window import WindowState
 
 
@@ -124,6 +125,75 @@ class TemplateSerializer(Shape):
 
     def get_why_not(self, template: Template) -> str:
         return why_not(template)
+
+
+class FlowOptionSerializer(serializers.Serializer):
+    id = serializers.CharField(help_text="What comes back in the answer.")
+    title = serializers.CharField()
+
+
+class FlowFieldSerializer(serializers.Serializer):
+    """One thing that a form asks."""
+
+    name = serializers.CharField(help_text="Of the contact's attribute that the answer becomes; `name` is their name.")
+    label = serializers.CharField()  # type: ignore[assignment]
+    kind = serializers.CharField(help_text="Meta's word: `TextInput`, `Dropdown`, `DatePicker` …")
+    input_type = serializers.CharField(help_text="Of a `TextInput`: `email`, `number` …")
+    required = serializers.BooleanField(source="is_required")  # type: ignore[assignment]
+    options = serializers.SerializerMethodField(help_text="What can be chosen, where the form itself says so.")
+
+    @extend_schema_field(FlowOptionSerializer(many=True))
+    def get_options(self, field: Field) -> list[dict[str, str]]:
+        return [{"id": id, "title": title} for id, title in field.options.items()]
+
+
+class FlowScreenSerializer(serializers.Serializer):
+    """One screen of a form, in the order of its file."""
+
+    id = serializers.CharField()
+    title = serializers.CharField()
+    terminal = serializers.BooleanField(source="is_terminal", help_text="The form ends with it.")
+    takes = serializers.SerializerMethodField(help_text="Names of the data that it can be begun with.")
+    fields = FlowFieldSerializer(many=True)  # type: ignore[assignment]
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_takes(self, screen: Screen) -> list[str]:
+        return sorted(screen.takes)
+
+
+class FlowSerializer(Shape):
+    """A form that opens inside WhatsApp. All numbers of its business account share it."""
+
+    meta_id = serializers.CharField(source="provider_flow_id", read_only=True, help_text="Empty: Meta has none yet.")
+    categories = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="Meta's words.")
+    uses_endpoint = serializers.BooleanField(
+        source="form.uses_endpoint", read_only=True, help_text="Phones ask us for its screens: its numbers need a key."
+    )
+    numbers = serializers.SerializerMethodField(help_text="Those that can send it now; empty unless it is published.")
+    screens = FlowScreenSerializer(
+        source="form.screens", many=True, read_only=True, help_text="Empty while there is no file that can be read."
+    )
+
+    class Meta:
+        model = Flow
+        fields = [
+            "id",
+            "meta_id",
+            "name",
+            "status",
+            "categories",
+            "waba_id",
+            "uses_endpoint",
+            "numbers",
+            "screens",
+            "created_at",
+            "synced_at",
+        ]
+        extra_kwargs = {"status": {"help_text": "Meta's word; PUBLISHED and THROTTLED can be sent."}}
+
+    @extend_schema_field(NumberNameSerializer(many=True))
+    def get_numbers(self, flow: Flow) -> Any:
+        return NumberNameSerializer(self.context["senders"][flow.pk], many=True).data
 
 
 class IdentitySerializer(Shape):

@@ -4,6 +4,7 @@ from rest_framework.routers import SimpleRouter
 from crm.api.contacts import Contacts
 from crm.api.conversations import Conversations
 from crm.api.errors import UnknownAddress
+from crm.api.flows import Flows
 from crm.api.messages import Messages, Thread
 from crm.api.numbers import Numbers
 from crm.api.queues import Queues
@@ -18,6 +19,7 @@ router.register("messages", Messages)
 router.register("numbers", Numbers)
 router.register("queues", Queues)
 router.register("templates", Templates)
+router.register("flows", Flows)
 
 urlpatterns = [
     path("auth/token/", Tokens.as_view(), name="api-token"),

@@ -189,7 +189,7 @@ class Lookups:
         return StoredTemplate.objects.filter(waba_id=waba_id, name=name, language=language).first()
 
     def flow(self, number: Number, id: Any) -> Flow | None:
-        """The Flow that this number may send."""
+        """The Flow of the number's account, whether or not it may be sent now."""
         return sending.find(number, id)
 
     def has_flow_key(self, number: Number) -> bool:
@@ -260,6 +260,7 @@ def _checked_template(conversation: Conversation, content: Template, lookups: Lo
         raise CannotSend(Reason.OPTED_OUT)
     if not template_filling.is_complete(stored.slots, content.components, has_file=content.has_file):
         raise CannotSend(INCOMPLETE_TEMPLATE)
+    content = _with_flow(conversation, content, stored.flow_button, lookups)
     given = template_filling.body_of(content.components)
     preview = stored.filled(template_filling.named(stored.variables, given))
     return replace(content, category=stored.category, preview=preview)
@@ -272,9 +273,34 @@ def _checked_flow(conversation: Conversation, content: Interactive, lookups: Loo
     flow = lookups.flow(number, content.flow.get("id", ""))
     if flow is None:
         raise CannotSend(UNKNOWN_FLOW)
+    _check_opens(flow, number, lookups)
+    return sending.filled(content, flow, conversation)
+
+
+def _with_flow(
+    conversation: Conversation, content: Template, button: template_filling.FlowButton | None, lookups: Lookups
+) -> Template:
+    """The template with what its button opens, for this conversation's person alone, whatever token came with it.
+
+    A Flow that we have not heard of goes as Meta would have it: its answer is read, and written on nobody.
+    """
+    if button is None:
+        return replace(content, flow={})
+    flow = lookups.flow(conversation.number, button.flow_id) if button.flow_id else None
+    others = [component for component in content.components if not template_filling.is_of_flow(component)]
+    if flow is None:
+        is_given = len(others) < len(content.components)
+        return replace(content, flow={} if is_given else {"index": button.index})
+    _check_opens(flow, conversation.number, lookups)
+    given = template_filling.flow_data(content.components)
+    return sending.with_button(replace(content, components=others), button, flow, conversation, given)
+
+
+def _check_opens(flow: Flow, number: Number, lookups: Lookups) -> None:
+    if not flow.is_sendable:
+        raise CannotSend(UNKNOWN_FLOW)
     if flow.form.uses_endpoint and not lookups.has_flow_key(number):
         raise CannotSend(FLOW_WITHOUT_KEY)
-    return sending.filled(content, flow, conversation)
 
 
 def _move_conversation(

@@ -12,11 +12,13 @@ from django_htmx.http import trigger_client_event
 
 from crm import number_forms
 from crm.explanations import sentence
+from crm.handover_words import lines_of, time_words
 from crm.views import number_rows
 from crm.views.access import administrator_required, supervisor_required, wants_fragment
 from tenants import clock
 from tenants.alerts import resolve_alert
 from tenants.requests import MemberRequest
+from whatsapp import handing_over
 from whatsapp.checking import PAUSED, WITHOUT_QUEUE
 from whatsapp.connecting import route
 from whatsapp.mending import begin_loop
@@ -117,7 +119,22 @@ def page(
         context["form"] = form or number_forms.NumberForm(instance=number, tenant=tenant)
         context["token_form"] = more.get("token_form") or number_forms.TokenForm(initial={"waba_id": number.waba_id})
         context["history"] = number_rows.history(number)
+        if handing_over.can_be_asked(number):
+            context |= handovers_of(request, number)
     return render(request, "crm/numbers/index.html", context, status=status)
+
+
+def handovers_of(request: MemberRequest, number: Number) -> dict[str, Any]:
+    """What the list of what its phone hands over shows."""
+    now, since = clock.now(), handing_over.connected_at(number)
+    lines = lines_of(number, since=since, now=now)
+    return {
+        "number": number,
+        "handovers": lines,
+        "handover_time": time_words(since=since, now=now) if any(line.can_be_asked for line in lines) else "",
+        "handover_waits": any(line.waits for line in lines),
+        "me": request.membership,
+    }
 
 
 def checks_of(request: MemberRequest, number: Number) -> dict[str, Any]:

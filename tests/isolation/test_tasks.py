@@ -18,6 +18,7 @@ TASKS = {name: task for name, task in current_app.tasks.items() if name.startswi
 OF_A_COMPANY = {
     "crm.bells.dispatch",
     "whatsapp.tasks.check_connection",
+    "whatsapp.tasks.hand_over",
     "whatsapp.tasks.replay_number",
     "whatsapp.tasks.upload_flow_key",
 }

@@ -11,6 +11,7 @@ from django.core.files.storage import storages
 from django.db import connection
 from django.db.models.functions import Now
 
+from crm.template_words import refusal_sentence
 from tenants.models import Alert
 from tests.whatsapp.providers.meta import meta
 from whatsapp import submitting, template_alerts
@@ -123,6 +124,99 @@ def test_the_example_of_a_header_is_uploaded_before(simulator, ours):
     (there,) = theirs_now(simulator)
     assert there["components"][0]["example"]["header_handle"][0].startswith("4::")
     assert changes(ours) == []
+
+
+class TestTheFileOfAHeader:
+    """It stays beside its template, for the next change; and no longer than something names it."""
+
+    @pytest.fixture(autouse=True)
+    def _commits(self, django_capture_on_commit_callbacks) -> None:
+        """What happens on commit does."""
+
+        def work_and_commit() -> None:
+            with django_capture_on_commit_callbacks(execute=True):
+                work()
+
+        self.work = work_and_commit
+
+    def kept(self, name: str = "guía.pdf") -> dict[str, Any]:
+        stored = storages["media"].save("a/b", io.BytesIO(b"%PDF-1.4"))
+        return {"stored_as": stored, "name": name, "mime_type": "application/pdf", "size": 8}
+
+    def there(self, file: dict[str, Any]) -> bool:
+        return storages["media"].exists(file["stored_as"])
+
+    WORDS = Wording(header="DOCUMENT", body="Tu guía va aquí.")
+
+    def edit(self, ours, file: dict[str, Any] | None, **more) -> None:
+        asked(ours, "edit", wording=more.pop("wording", self.WORDS), file=file, template=ours_now(ours, **more))
+        self.work()
+        assert changes(ours) == []
+
+    @pytest.fixture
+    def file(self, simulator, ours, _commits) -> dict[str, Any]:
+        file = self.kept()
+        asked(ours, wording=self.WORDS, file=file)
+        self.work()
+        wait_until(lambda: theirs_now(simulator)[0]["status"] == "APPROVED")
+        sync(ours)
+        return file
+
+    def test_is_kept_with_its_template(self, simulator, ours, file):
+        assert ours_now(ours).example == file and self.there(file)
+
+    def test_is_uploaded_anew_with_the_next_change(self, simulator, ours, file):
+        before = theirs_now(simulator)[0]["components"][0]["example"]["header_handle"]
+
+        self.edit(ours, file, wording=Wording(header="DOCUMENT", body="Tu guía nueva va aquí."))
+
+        assert theirs_now(simulator)[0]["components"][0]["example"]["header_handle"] != before
+        assert ours_now(ours).example == file and self.there(file)
+
+    def test_gives_way_to_another(self, simulator, ours, file):
+        other = self.kept("otra.pdf")
+        self.edit(ours, other)
+
+        assert ours_now(ours).example == other and self.there(other) and not self.there(file)
+
+    def test_goes_with_the_header(self, simulator, ours, file):
+        self.edit(ours, None, wording=Wording(body="Tu guía ya no va aquí."))
+
+        assert ours_now(ours).example is None and not self.there(file)
+
+    def test_goes_with_the_template(self, simulator, ours, file):
+        asked(ours, "delete", template=ours_now(ours))
+        self.work()
+
+        assert ours_now(ours).example is None and not self.there(file)
+
+    def test_stays_while_another_language_has_it(self, simulator, ours, file):
+        asked(ours, wording=self.WORDS, file=file, language="pt_BR")
+        self.work()
+        self.edit(ours, self.kept("otra.pdf"), language="es")
+        assert self.there(file) and ours_now(ours, language="pt_BR").example == file
+
+        asked(ours, "delete", language="pt_BR", template=ours_now(ours, language="pt_BR"))
+        self.work()
+        assert not self.there(file)
+
+    def test_stays_when_a_draft_of_it_is_thrown_away(self, simulator, ours, file, django_capture_on_commit_callbacks):
+        with django_capture_on_commit_callbacks(execute=True), ours.transaction():
+            draft = TemplateChange.objects.create(
+                tenant=ours.tenant, kind="edit", waba_id=ours.number.waba_id, name="salida", language="es",
+                content=self.WORDS.as_json(), file=file, template=Template.objects.get(name="salida"),
+            )  # fmt: skip
+            assert submitting.discard(draft)
+
+        assert self.there(file)
+
+    def test_that_is_gone_is_asked_for_again(self, simulator, ours, file):
+        storages["media"].delete(file["stored_as"])
+        asked(ours, "edit", wording=self.WORDS, file=file, template=ours_now(ours))
+        self.work()
+
+        ((state, failure),) = changes(ours)
+        assert state == "refused" and "Choose it again" in refusal_sentence(failure)
 
 
 def test_another_text_takes_the_place_of_the_old_one(simulator, ours):

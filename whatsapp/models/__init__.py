@@ -1,4 +1,5 @@
 from whatsapp.models.flows import Flow, FlowKey, FlowStatus, FlowToken, FlowWish, KeyState
+from whatsapp.models.handovers import Handover, HandoverKind, HandoverState
 from whatsapp.models.health import HealthChange, HealthKind
 from whatsapp.models.numbers import Endpoint, Number, ProviderName, TokenState
 from whatsapp.models.rates import Rate, RateCategory
@@ -16,6 +17,9 @@ __all__ = [
     "FlowStatus",
     "FlowToken",
     "FlowWish",
+    "Handover",
+    "HandoverKind",
+    "HandoverState",
     "HealthChange",
     "HealthKind",
     "KeyState",

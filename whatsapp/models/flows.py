@@ -92,10 +92,14 @@ class FlowWish(models.TextChoices):
     DELETE = "delete", _("being deleted")
 
 
+# Published, or published and slowed down.
+SENDABLE = (FlowStatus.PUBLISHED, FlowStatus.THROTTLED)
+
+
 class FlowQuerySet(models.QuerySet["Flow"]):
     def sendable(self) -> "FlowQuerySet":
-        """Those that WhatsApp lets us send: published, or published and slowed down."""
-        return self.filter(status__in=(FlowStatus.PUBLISHED, FlowStatus.THROTTLED)).exclude(provider_flow_id="")
+        """Those that WhatsApp lets us send."""
+        return self.filter(status__in=SENDABLE).exclude(provider_flow_id="")
 
 
 class FlowManager(TenantManager.from_queryset(FlowQuerySet)):  # type: ignore[misc]
@@ -159,6 +163,11 @@ class Flow(TenantModel):
         """Ask for something that WhatsApp is to be told (None: nothing more); what it refused before is forgotten."""
         self.wish, self.claimed_until, self.refusal = wish or "", None, ""
         self.save(update_fields=["wish", "claimed_until", "refusal"])
+
+    @property
+    def is_sendable(self) -> bool:
+        """Whether WhatsApp lets us send it."""
+        return self.status in SENDABLE and bool(self.provider_flow_id)
 
     @property
     def status_shown(self) -> str:

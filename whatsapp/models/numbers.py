@@ -136,6 +136,11 @@ class Number(TenantModel):
     def can_send(self) -> bool:
         return self.is_active and not self.paused_reason
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the app on a phone uses it too, as we were told or as WhatsApp says (coexistence)."""
+        return self.is_coexistence or bool(self.findings.get("is_coexistent"))
+
     def may_reach(self, phone: str) -> bool:
         """Whether it may send to this phone; in test mode only to those that were named, however they are written."""
         return not self.is_test or not {*variants(phone)}.isdisjoint(self.test_phones)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.base import TenantModel
 from tenants.rls import Fence
-from whatsapp.template_filling import Slot, slots
+from whatsapp.template_filling import FlowButton, Slot, flow_button, slots
 
 
 class TemplateStatus(models.TextChoices):
@@ -61,6 +61,9 @@ class Template(TenantModel):
     components_at = models.DateTimeField(null=True, editable=False)
     # What stands in a variable before a person writes: {"1": "{first_name}"}.
     prefilled = models.JSONField(_("filled in from the contact"), default=dict, blank=True)
+    # The file that Meta's reviewer was last shown as its header, kept here so that a change need not bring it again:
+    # {stored_as, name, mime_type, size}.
+    example = models.JSONField(null=True, editable=False)
     # Written by whoever sends with it, at most once a minute.
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
     synced_at = models.DateTimeField(_("synchronised"), null=True, editable=False)
@@ -88,6 +91,11 @@ class Template(TenantModel):
     def slots(self) -> list[Slot] | None:
         """What a message has to give it; read once, as many messages may be sent with one template."""
         return slots(self.components)
+
+    @cached_property
+    def flow_button(self) -> FlowButton | None:
+        """Its button that opens a Flow; read once, as the slots are."""
+        return flow_button(self.components)
 
     @property
     def body(self) -> str:

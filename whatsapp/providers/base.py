@@ -351,6 +351,13 @@ class Provider(Protocol):
         """Make the number ready to send; `pin` is its second step, or becomes it. Never for one shared with a phone."""
         ...
 
+    def request_handover(self, account: Account, *, kind: str) -> str:
+        """Have the phone that shares the number hand over its `contacts` or its `history`, which come by webhook.
+
+        Each once for a connection, within a day of it. Returns the provider's id of the request.
+        """
+        ...
+
     def direct_webhooks(self, account: Account, *, url: str, verify_token: str) -> None:
         """Have this number's messages announced at `url`, which the provider calls at once to see whether we answer."""
         ...

@@ -16,7 +16,10 @@ from .numbers import Number
 from .world import World
 
 # What a request may change of a number besides `about`, which takes anything that Meta tells of one.
-_PLAIN = ("registered", "pin", "token_state", "token_expires_at", "token_kind", "callback_url", "given_verify_token")
+_PLAIN = (
+    "registered", "pin", "token_state", "token_expires_at", "token_kind", "callback_url", "given_verify_token",
+    "onboarded_at", "shares_history",
+)  # fmt: skip
 KNOWN = ("phone_number_id", "subscribed", "scopes", "about", *_PLAIN)
 
 
@@ -31,6 +34,9 @@ def set_conditions(world: World, wish: Mapping[str, Any]) -> dict[str, Any]:
     for name in _PLAIN:
         if name in wish:
             setattr(number, name, wish[name])
+    if "onboarded_at" in wish:
+        number.onboarded_at = float(wish["onboarded_at"])
+        number.handed_over.clear()  # another connection
     if "scopes" in wish:
         number.scopes = tuple(wish["scopes"])
     if wish.get("subscribed") is True:

@@ -104,18 +104,7 @@ async def traffic(request: Request) -> Response:
 
 @explained
 async def templates(request: Request) -> Response:
-    """Let Meta say something of a template: `{name, language, event?, quality?, reason?, account_id?}`."""
-    world, body = _world(request), await body_of(request)
-    name, language = str(body.get("name") or ""), str(body.get("language") or "")
-    event, quality = str(body.get("event") or "").upper(), str(body.get("quality") or "").upper()
-    if event and event not in reviewing.STATUSES:
-        raise BadRequest(f"“{event}” is no event of a template; there are {', '.join(reviewing.STATUSES)}.")
-    account_id = str(body.get("account_id") or "300000000000001")
-    found = world.templates.find(account_id=account_id, name=name, language=language)
-    if found is None:
-        raise BadRequest(f"The account {account_id} has no template {name} in {language}.")
-    reviewing.decide(world, account_id, found, event=event, quality=quality, reason=str(body.get("reason") or ""))
-    return JSONResponse(found)
+    return JSONResponse(judge(_world(request), await body_of(request)))
 
 
 async def handshake(request: Request) -> Response:
@@ -156,6 +145,20 @@ async def state(request: Request) -> Response:
 
 async def healthz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
+
+
+def judge(world: World, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """Let Meta say something of a template: `{name, language, event?, quality?, reason?, account_id?}`. Raises BadRequest."""
+    name, language = str(wish.get("name") or ""), str(wish.get("language") or "")
+    event, quality = str(wish.get("event") or "").upper(), str(wish.get("quality") or "").upper()
+    if event and event not in reviewing.STATUSES:
+        raise BadRequest(f"“{event}” is no event of a template; there are {', '.join(reviewing.STATUSES)}.")
+    account_id = str(wish.get("account_id") or "300000000000001")
+    found = world.templates.find(account_id=account_id, name=name, language=language)
+    if found is None:
+        raise BadRequest(f"The account {account_id} has no template {name} in {language}.")
+    reviewing.decide(world, account_id, found, event=event, quality=quality, reason=str(wish.get("reason") or ""))
+    return found
 
 
 async def move(world: World, wish: Mapping[str, Any]) -> None:

@@ -65,6 +65,8 @@ KNOWN: dict[int, tuple[int, str]] = {
     139002: (400, "Flow can't be published"),
     139003: (400, "Flow can't be deprecated"),
     139004: (400, "Flow can't be deleted"),
+    2593107: (400, "Synchronization request limit exceeded"),
+    2593108: (400, "Synchronization request made outside of the allowed time window"),
     135000: (400, "Generic user error"),
 }
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from . import conditions, flow_graph, management, reviewing, sending
+from . import coexistence, conditions, flow_graph, management, reviewing, sending
 from .errors import GraphError
 from .faults import between, digits
 from .media import Media, parts_of
@@ -173,6 +173,7 @@ routes = [
     Route(f"{NODE}/media", upload_media, methods=["POST"]),
     *management.routes,
     *flow_graph.routes,
+    *coexistence.routes,
     Route("/media/{node}", download, methods=["GET"]),
     Route(NODE, get_node, methods=["GET"]),
     Route(NODE, delete_node, methods=["DELETE"]),

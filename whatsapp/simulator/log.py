@@ -19,6 +19,7 @@ _KINDS: dict[str, tuple[str, str, str]] = {
     "nowhere": ("warn", "webhook", "Sin destino"),
     "blocked": ("fail", "ban", "Bloqueo"),
     "echo": ("auto", "mobile", "Eco"),
+    "handover": ("auto", "mobile", "Teléfono"),
     "notice": ("accent", "bell", "Aviso"),
     "template": ("accent", "template", "Plantilla"),
     "clock": ("auto", "clock", "Reloj"),

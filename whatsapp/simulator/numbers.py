@@ -31,6 +31,10 @@ class Number:
     scopes: tuple[str, ...] = SCOPES
     callback_url: str | None = None  # where its webhooks go instead of the app's address; empty: nowhere
     given_verify_token: str | None = None  # what is sent for the handshake, whatever the application asked for
+    # Of a number that the app on a phone uses too; see coexistence.
+    onboarded_at: float = 0.0  # 0: when the simulator began
+    handed_over: set[str] = field(default_factory=set)
+    shares_history: bool = True
 
     @property
     def digits(self) -> str:

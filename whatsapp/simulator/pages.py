@@ -1,6 +1,6 @@
 """The simulator's page: the phone, who writes and what goes wrong, and the live events. Plain forms; a script makes it live."""
 
-from . import bubbles, log
+from . import bubbles, log, template_panel
 from .faults import digits
 from .markup import hidden, hour, icon, initials, text, weekday
 from .numbers import Number
@@ -81,6 +81,7 @@ def page(world: World, *, number: Number, customer: str) -> str:
             {_composer(world, number=number, customer=customer, thread=thread)}
             {faults(world, number=number, customer=customer)}
             {_scenarios(number=number, customer=customer)}
+            {template_panel.templates(world, number=number, customer=customer)}
           </div></section>
           <section class="sim__log" aria-label="Eventos">
             <div class="card__head card__head--line aside-head"><h2>Eventos</h2><span class="muted">en vivo</span>
@@ -105,6 +106,7 @@ def live(world: World, *, number: Number, customer: str) -> str:
             bubbles.phone(number, thread, customer=customer, now=now),
             people(world, number=number, customer=customer),
             faults(world, number=number, customer=customer),
+            template_panel.templates(world, number=number, customer=customer),
             log.window(thread, name=_first_name(thread, customer), now=now),
             log.log(world.journal, names=_names(world)),
         )
@@ -180,7 +182,7 @@ def people(world: World, *, number: Number, customer: str) -> str:
         <select name="number">{lines}</select>{icon("chevron-down")}</label>
       <noscript><button class="btn btn--sm">Ver</button></noscript></form></div>
   <div class="picklist sim-people">{"".join(options)}</div>
-  <details class="sim-other"><summary class="btn btn--ghost btn--sm">{icon("plus")}Otra persona</summary>
+  <details class="sim-other" id="other"><summary class="btn btn--ghost btn--sm">{icon("plus")}Otra persona</summary>
     <form class="bar" method="get" action="/">{hidden(number=number.id)}
       <input class="input input--sm" name="customer" required inputmode="tel" placeholder="+51 987 654 321" aria-label="Teléfono">
       <input class="input input--sm" name="name" placeholder="Nombre" aria-label="Nombre">

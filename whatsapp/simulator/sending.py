@@ -134,7 +134,10 @@ def _check_template(world: World, number: Number, content: Body) -> templates.Te
         if number.known:
             raise GraphError(132001, f"template name ({name}) does not exist in {language}")
         return None
-    templates.check(template, content.get("components") or [])
+    components = content.get("components") or []
+    templates.check(template, components)
+    if (flow := templates.fill(template, components).get("flow")) and number.known:
+        world.flows.check_sending(account_id=number.account_id, parameters=flow)
     return template
 
 

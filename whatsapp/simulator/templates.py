@@ -102,14 +102,16 @@ def check(template: Template, components: list[dict[str, Any]]) -> None:
         kind = component["type"].lower()
         if kind in {"header", "body"}:
             _check_text(component, kind, given.get(kind, []))
-    buttons = {int(one.get("index") or 0): one for one in components if str(one.get("type", "")).lower() == "button"}
+    buttons = _given_buttons(components)
     for index, button in enumerate(_part(template, "BUTTONS").get("buttons", [])):
-        if button["type"] == "URL" and _PLACEHOLDER.search(button.get("url", "")) and index not in buttons:
-            raise GraphError(131008, f"buttons: Button at index {index} of type Url requires a parameter")
+        is_open = button["type"] == "URL" and _PLACEHOLDER.search(button.get("url", ""))
+        if (is_open or button["type"] == "FLOW") and index not in buttons:
+            kind = button["type"].title()
+            raise GraphError(131008, f"buttons: Button at index {index} of type {kind} requires a parameter")
 
 
 def fill(template: Template, components: list[dict[str, Any]]) -> dict[str, Any]:
-    """How the message reads on the phone: {text, header?, header_media?, footer?, buttons[]}."""
+    """How the message reads on the phone: {text, header?, header_media?, footer?, buttons[], flow?}."""
     given = {
         str(one.get("type", "")).lower(): one.get("parameters") or [] for one in components if not one.get("sub_type")
     }
@@ -123,11 +125,35 @@ def fill(template: Template, components: list[dict[str, Any]]) -> dict[str, Any]
         parts["header_media"] = {"type": kind, **(first.get(kind) or {})}
     if footer := _part(template, "FOOTER").get("text"):
         parts["footer"] = footer
-    parts["buttons"] = [
-        {"type": button["type"].lower(), "title": button["text"], "id": button["text"]}
-        for button in _part(template, "BUTTONS").get("buttons", [])
-    ]
+    parts["buttons"] = []
+    for index, button in enumerate(_part(template, "BUTTONS").get("buttons", [])):
+        if button["type"] == "FLOW":
+            parts["flow"] = _flow(button, _given_buttons(components).get(index, {}))
+        else:
+            parts["buttons"].append({"type": button["type"].lower(), "title": button["text"], "id": button["text"]})
     return parts
+
+
+def _flow(button: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What opens the Flow, as a message of its own would have it: how is the template's, the token and data the message's."""
+    action: dict[str, Any] = next((one["action"] for one in given.get("parameters") or [] if one.get("action")), {})
+    payload = {"screen": button.get("navigate_screen", ""), "data": action.get("flow_action_data") or {}}
+    return {
+        "flow_id": str(button.get("flow_id", "")),
+        "flow_cta": button["text"],
+        "flow_token": str(action.get("flow_token") or "unused"),
+        "flow_action": str(button.get("flow_action") or "navigate").lower(),
+        "flow_action_payload": payload,
+    }
+
+
+def _given_buttons(components: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    return {int(one.get("index") or 0): one for one in components if str(one.get("type", "")).lower() == "button"}
+
+
+def body_of(template: Template) -> str:
+    """Its words as Meta approved them, with their `{{…}}`."""
+    return str(_part(template, "BODY").get("text", ""))
 
 
 def _check_text(component: Template, kind: str, parameters: list[dict[str, Any]]) -> None:

@@ -46,6 +46,7 @@ class World:
         self._planned: list[asyncio.TimerHandle] = []
         self._jobs: set[asyncio.Task[None]] = set()
         storage.load(self)
+        self.began_at = self.clock.now()
         remembering.remember_seed(self)
 
     def keep(self, job: "asyncio.Task[None]") -> None:
@@ -88,6 +89,7 @@ class World:
         self.progress.clear()
         self.traffic = {"running": self.settings.traffic, "per_minute": 1.5}
         self.clock.offset_s = 0.0
+        self.began_at = self.clock.now()
         self.numbers = Numbers(app_url=self.settings.webhook_url)
         self.templates = Templates()
         self.flows = Flows()

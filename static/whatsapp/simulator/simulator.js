@@ -2,7 +2,7 @@
 (() => {
   const body = document.body;
   const root = document.documentElement;
-  const parts = ["clock", "phone", "people", "faults", "window", "log"];
+  const parts = ["clock", "phone", "people", "faults", "templates", "window", "log"];
 
   const saved = localStorage.getItem("theme");
   if (saved) root.dataset.theme = saved;
@@ -32,8 +32,12 @@
       const inside = old.contains(active);
       if (inside && active.matches("select, textarea, input:not([type=checkbox])")) continue;
       const at = inside ? controls(old).indexOf(active) : -1;
-      if (old.querySelector("details")?.open) next.querySelector("details").open = true;
+      const open = [...old.querySelectorAll("details[open]")].map((part) => part.id);
+      for (const part of next.querySelectorAll("details")) part.open = open.includes(part.id);
+      const lists = (part) => [...part.querySelectorAll(".sim-templates")];
+      const scrolled = lists(old).map((list) => list.scrollTop);
       old.replaceWith(next);
+      lists(next).forEach((list, at) => (list.scrollTop = scrolled[at] ?? 0));
       next.dataset.seen = seen;
       if (at >= 0) controls(next)[at]?.focus();
     }

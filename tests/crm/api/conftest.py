@@ -11,11 +11,12 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from crm.api.tokens import create_token
+from crm.flows import builtin
 from crm.models import Contact, Conversation, Direction, Identity, IdentityKind, Message, MessageStatus, Source
 from tenants import clock
 from tenants.models import Membership, Queue
 from tests.cast import Company
-from whatsapp.models import Template
+from whatsapp.models import Flow, Template
 
 ROOT = "/api/v1/"
 
@@ -107,6 +108,23 @@ def approve(company: Company, name: str, body: str, **fields: Any) -> Template:
                 "language": "es",
                 "category": "UTILITY",
                 "status": "APPROVED",
+            }
+            | fields,
+        )
+
+
+def publish(company: Company, name: str = "Mi perfil", **fields: Any) -> Flow:
+    """A Flow of the company's account as it is once WhatsApp has it."""
+    with company.transaction():
+        return Flow.objects.create(
+            tenant=company.tenant,
+            name=name,
+            **{
+                "waba_id": company.number.waba_id,
+                "provider_flow_id": str(uuid4().int)[:15],
+                "status": "PUBLISHED",
+                "categories": ["SURVEY"],
+                "source": builtin.profile(),
             }
             | fields,
         )

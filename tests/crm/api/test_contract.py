@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
-from tests.crm.api.conftest import ROOT, approve
+from tests.crm.api.conftest import ROOT, approve, publish
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +37,8 @@ ADDRESSES = {
     "queues/{queue}/": {"GET"},
     "templates/": {"GET"},
     "templates/{template}/": {"GET"},
+    "flows/": {"GET"},
+    "flows/{flow}/": {"GET"},
     "stats/": {"GET"},
     "auth/token/": {"POST", "DELETE"},
 }
@@ -52,6 +54,7 @@ def keys(ours, our_talk):
         "number": ours.number.pk,
         "queue": ours.sales.pk,
         "template": approve(ours, "order_ready", "Hola {{1}}").pk,
+        "flow": publish(ours).pk,
     }
 
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from crm.models import Contact, Conversation, Message
-from tests.crm.api.conftest import ROOT, approve, talk
+from tests.crm.api.conftest import ROOT, approve, publish, talk
 
 pytestmark = pytest.mark.django_db
 
@@ -13,6 +13,11 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def their_template(theirs):
     return approve(theirs, "their_secret_offer", "Nadie debe leer esto")
+
+
+@pytest.fixture
+def their_flow(theirs):
+    return publish(theirs, "Nadie debe abrir esto")
 
 
 @pytest.fixture
@@ -49,21 +54,22 @@ def test_their_conversation_cannot_be_changed(intruder, theirs, their_talk, what
         assert Message.objects.count() == 1
 
 
-def test_their_other_things_cannot_be_read_or_changed(intruder, theirs, their_talk, their_template):
+def test_their_other_things_cannot_be_read_or_changed(intruder, theirs, their_talk, their_template, their_flow):
     things = {
         "contacts": their_talk.contact.pk,
         "messages": their_talk.message.pk,
         "numbers": theirs.number.pk,
         "queues": theirs.sales.pk,
         "templates": their_template.pk,
+        "flows": their_flow.pk,
     }
 
     assert {intruder.get(f"{ROOT}{noun}/{key}/").status_code for noun, key in things.items()} == {404}
     assert intruder.patch(f"{ROOT}contacts/{things['contacts']}/", {"name": "x"}, format="json").status_code == 404
 
 
-@pytest.mark.parametrize("noun", ["conversations", "contacts", "numbers", "queues", "templates", "stats"])
-def test_lists_hold_nothing_of_theirs(intruder, theirs, their_talk, their_template, noun):
+@pytest.mark.parametrize("noun", ["conversations", "contacts", "numbers", "queues", "templates", "flows", "stats"])
+def test_lists_hold_nothing_of_theirs(intruder, theirs, their_talk, their_template, their_flow, noun):
     shown = intruder.get(f"{ROOT}{noun}/?page_size=200").content.decode()
 
     theirs_only = [their_talk.conversation.pk, their_talk.contact.pk, theirs.number.pk, theirs.sales.pk]

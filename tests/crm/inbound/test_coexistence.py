@@ -15,6 +15,7 @@ from tenants import clock
 from tests import meta
 from tests.crm.inbound.test_draining import snapshot
 from tests.sequences.conftest import build, step
+from whatsapp.models import Handover, HandoverKind
 
 pytestmark = pytest.mark.django_db
 
@@ -168,3 +169,38 @@ def test_the_address_book_names_who_has_no_name_yet(ours):
     address_book((ROSA, "Otro nombre"))
     with ours.transaction():
         assert Contact.objects.get(phone=ROSA).name == "Rosa Cliente"
+
+
+class TestWhatWasAskedFor:
+    @pytest.fixture(autouse=True)
+    def _asked(self, ours):
+        with ours.transaction():
+            for kind in HandoverKind:
+                Handover.objects.create(
+                    tenant=ours.tenant, number=ours.number, kind=kind, state="taken", asked_at=clock.now()
+                )
+
+    def seen(self, company, kind) -> tuple[str, int | None, bool]:
+        with company.transaction():
+            handover = Handover.objects.get(kind=kind)
+        return handover.state, handover.progress, handover.heard_at is not None
+
+    def test_the_past_says_how_far_it_has_come(self, ours):
+        history(past("1"))
+
+        assert self.seen(ours, "history") == ("taken", 50, True)
+        assert self.seen(ours, "contacts") == ("taken", None, False)
+
+    def test_the_address_book_says_that_it_came(self, ours):
+        address_book((ROSA, "Rosa Cliente"))
+
+        assert self.seen(ours, "contacts") == ("taken", None, True)
+
+    def test_who_does_not_share_the_past_is_noted(self, ours):
+        declined = {"errors": [{"code": 2593109, "title": "User declined to share history"}]}
+        meta.store(meta.body(meta.value(history=[declined]), field="history"))
+        inbound.drain()
+
+        assert self.seen(ours, "history")[0] == "declined"
+        with ours.transaction():
+            assert not Message.objects.exists()

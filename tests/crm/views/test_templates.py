@@ -253,6 +253,46 @@ def test_the_example_of_a_header_is_kept_over_a_refusal_and_cannot_be_forged(
     assert (change.file["name"], change.file["size"]) == ("a.png", 8)
 
 
+class TestTheExampleOfAHeader:
+    FILE = {"stored_as": "a/b", "name": "foto.png", "mime_type": "image/png", "size": 8}
+    PARTS = [{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Hola, tu pedido va hoy."}]
+
+    def edited(self, supervisor, template, **fields):
+        page = supervisor.get(f"/templates/{template.pk}/edit/")
+        said = {"header": "IMAGE", "body": "Hola, tu pedido va mañana.", "kept": page.context["kept"]}
+        return page, supervisor.post(f"/templates/{template.pk}/edit/", form(**said | fields))
+
+    def test_need_not_be_given_again_for_a_change(self, supervisor, ours):
+        template = stored(ours, components=self.PARTS, example=self.FILE)
+
+        page, answer = self.edited(supervisor, template)
+
+        assert "foto.png" in page.content.decode() and answer.status_code == 302
+        (change,) = changes(ours)
+        assert (change.kind, change.state, change.file) == ("edit", "sending", self.FILE)
+
+    def test_nor_for_another_language(self, supervisor, ours):
+        template = stored(ours, components=self.PARTS, example=self.FILE)
+
+        page = supervisor.get(f"/templates/new/?from={template.pk}")
+
+        assert page.context["draft"].file == self.FILE
+
+    def test_of_another_kind_of_header_is_none(self, supervisor, ours):
+        template = stored(ours, components=[{"type": "HEADER", "format": "VIDEO"}, self.PARTS[1]], example=self.FILE)
+
+        page = supervisor.get(f"/templates/{template.pk}/edit/")
+
+        assert page.context["draft"].file is None
+
+    def test_that_was_never_given_here_is_still_asked_for(self, supervisor, ours):
+        template = stored(ours, components=self.PARTS)
+
+        _page, answer = self.edited(supervisor, template)
+
+        assert answer.status_code == 422 and "Choose an example file" in answer.content.decode()
+
+
 def test_one_language_or_all_are_deleted_by_the_queue(supervisor, ours):
     template = stored(ours)
     supervisor.post(f"/templates/{template.pk}/deletion/")

@@ -207,3 +207,60 @@ def test_on_the_phone_the_button_opens_the_form(simulator: Simulator, applicatio
     answer = wait_until(lambda: next((one for one in application.messages() if one["type"] == "interactive"), None))
     values = json.loads(answer["interactive"]["nfm_reply"]["response_json"])
     assert values == {"flow_token": "t-1", "shoe": "<43>", "likes": ["run", "hike"], "news": True}
+
+
+BUTTON = {"type": "FLOW", "text": "Responder", "flow_action": "navigate", "navigate_screen": "WHO"}
+
+
+def with_button(simulator: Simulator, flow_id: str) -> str:
+    """A template whose button opens the Flow."""
+    words = {"type": "BODY", "text": "Hola, ¿nos ayudas con tus datos?"}
+    template = {"name": "encuesta", "language": "es", "category": "UTILITY", "components": [
+        words, {"type": "BUTTONS", "buttons": [BUTTON | {"flow_id": flow_id}]}]}  # fmt: skip
+    call(simulator, "POST", f"{ACCOUNT}/message_templates", template)
+    simulator.call("POST", "/control/templates", {"name": "encuesta", "language": "es", "event": "APPROVED"})
+    return "encuesta"
+
+
+def template_message(name: str, *components: dict[str, Any]) -> dict[str, Any]:
+    template = {"name": name, "language": {"code": "es"}, "components": list(components)}
+    return {"to": f"+{ROSA}", "type": "template", "template": template}
+
+
+def opening(token: str, **data: Any) -> dict[str, Any]:
+    action = {"flow_token": token, "flow_action_data": data}
+    return {"type": "button", "sub_type": "flow", "index": "0", "parameters": [{"type": "action", "action": action}]}
+
+
+def test_the_form_of_a_templates_button_opens_on_the_phone(simulator: Simulator, application, business, survey):
+    name = with_button(simulator, survey)
+    sent = business.post(template_message(name, opening("t-2", name="Rosa")))["messages"][0]["id"]
+    where = {"number": NUMBER, "customer": ROSA}
+
+    assert "Responder" in page(simulator, "/?" + urlencode(where))
+    assert "Hola Rosa" in page(simulator, "/phone/form/open", **where, message=sent)
+    page(simulator, "/phone/form", **where, shoe="43")
+    page(simulator, "/phone/form", **where, likes=["run"])
+
+    answer = wait_until(lambda: next((one for one in application.messages() if one["type"] == "interactive"), None))
+    assert answer["context"]["id"] == sent
+    values = json.loads(answer["interactive"]["nfm_reply"]["response_json"])
+    assert values == {"flow_token": "t-2", "shoe": "43", "likes": ["run"], "news": False}
+
+
+def test_a_template_that_opens_a_flow_wants_what_opens_it(simulator: Simulator, application, business, survey):
+    name = with_button(simulator, survey)
+
+    with pytest.raises(Refused) as refusal:
+        business.post(template_message(name))
+    assert refusal.value.body["error"]["code"] == 131008
+    assert "type Flow requires a parameter" in refusal.value.body["error"]["error_data"]["details"]
+
+
+def test_a_template_does_not_open_a_flow_that_was_taken_back(simulator: Simulator, application, business, survey):
+    name = with_button(simulator, survey)
+    call(simulator, "POST", f"{survey}/deprecate")
+
+    with pytest.raises(Refused) as refusal:
+        business.post(template_message(name, opening("t-2")))
+    assert refusal.value.body["error"]["code"] == 131009

@@ -23,7 +23,7 @@ from whatsapp.providers.base import (
     TemplateDraft,
     TokenFacts,
 )
-from whatsapp.providers.cloud import files, flows, payloads, records, templates, webhook
+from whatsapp.providers.cloud import coexistence, files, flows, payloads, records, templates, webhook
 from whatsapp.providers.cloud.client import Graph
 
 _HELD = frozenset({"held_for_quality_assessment", "paused"})
@@ -146,6 +146,11 @@ class Cloud:
     def register(self, account: Account, *, pin: str) -> None:
         body = {"messaging_product": "whatsapp", "pin": pin}
         self.graph.post(account, account.number_id, "register", body=body)
+
+    def request_handover(self, account: Account, *, kind: str) -> str:
+        body = {"messaging_product": "whatsapp", "sync_type": coexistence.SYNC_TYPES[kind]}
+        answer = self.graph.post(account, account.number_id, "smb_app_data", body=body)
+        return str(answer.get("request_id") or "")
 
     def direct_webhooks(self, account: Account, *, url: str, verify_token: str) -> None:
         address = {"override_callback_uri": url, "verify_token": verify_token}

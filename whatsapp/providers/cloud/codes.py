@@ -19,6 +19,8 @@ _DETAIL_LENGTH = 500
 _TOKEN = re.compile(r"\bEAA\w{8,}")
 _PHONE = re.compile(r"(?<!\d)\+?\d{8,14}(?!\d)")
 
+# Said as a code or, beside a code that says little, as its subcode.
+_OF_HANDOVERS = frozenset({Reason.HANDED_OVER, Reason.HANDOVER_LATE, Reason.HISTORY_DECLINED})
 _BY_HTTP_STATUS = {
     401: Reason.AUTH,
     403: Reason.AUTH,
@@ -34,6 +36,9 @@ def refusal(*, http_status: int, answer: Any, headers: Mapping[str, str], now: d
         error = {}
     code = _code(error.get("code"))
     reason = classify("cloud", code)
+    narrower = classify("cloud", _code(error.get("error_subcode")))
+    if narrower in _OF_HANDOVERS:
+        reason = narrower
     if reason is Reason.UNKNOWN:
         reason = Reason.TRANSIENT if error.get("is_transient") is True else _BY_HTTP_STATUS.get(http_status, reason)
     return Refused(

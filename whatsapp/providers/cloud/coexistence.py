@@ -25,6 +25,8 @@ from whatsapp.providers.cloud.values import (
 )
 from whatsapp.statuses import Status
 
+# What is asked for with `POST /{phone}/smb_app_data`, by our words.
+SYNC_TYPES = {"contacts": "smb_app_state_sync", "history": "history"}
 # What `history_context` says of a message of ours, as far as it says that it arrived.
 _ARRIVED = {"DELIVERED": Status.DELIVERED, "READ": Status.READ, "PLAYED": Status.PLAYED, "ERROR": Status.FAILED}
 # Acts on other messages: what they did is in the messages already.

@@ -22,6 +22,7 @@ from whatsapp.outgoing import (
 from whatsapp.providers.base import Refused
 
 MAX_REFERENCE_LENGTH = 512
+NO_TOKEN = "unused"  # noqa: S105 - what Meta puts where none is given
 
 
 def message(
@@ -74,7 +75,7 @@ def _text(content: Text) -> dict[str, Any]:
 
 def _template(content: Template) -> dict[str, Any]:
     template: dict[str, Any] = {"name": content.name, "language": {"code": content.language}}
-    components = [*_header_file(content), *content.components]
+    components = [*_header_file(content), *content.components, *_flow_button(content)]
     if components:
         template["components"] = components
     return template
@@ -89,6 +90,17 @@ def _header_file(content: Template) -> list[dict[str, Any]]:
     if content.media_kind == Document.type and content.filename:
         file["filename"] = content.filename
     return [{"type": "header", "parameters": [{"type": content.media_kind, content.media_kind: file}]}]
+
+
+def _flow_button(content: Template) -> list[dict[str, Any]]:
+    """Meta wants it for every template that opens a Flow; without a token of ours it gets the one that Meta gives."""
+    if not content.flow:
+        return []
+    action: dict[str, Any] = {"flow_token": content.flow.get("token") or NO_TOKEN}
+    if data := content.flow.get("data"):
+        action["flow_action_data"] = data
+    parameters = [{"type": "action", "action": action}]
+    return [{"type": "button", "sub_type": "flow", "index": str(content.flow["index"]), "parameters": parameters}]
 
 
 def _interactive(content: Interactive) -> dict[str, Any]:

@@ -55,6 +55,28 @@ def test_a_templates_file_that_was_not_handed_over_is_refused_without_a_call():
     assert refused.value.reason is Reason.MEDIA
 
 
+@pytest.mark.parametrize(
+    ("flow", "action"),
+    [
+        ({"index": 1, "token": "t"}, {"flow_token": "t"}),
+        (
+            {"index": 1, "token": "t", "data": {"city": "Puno"}},
+            {"flow_token": "t", "flow_action_data": {"city": "Puno"}},
+        ),
+        ({"index": 1}, {"flow_token": "unused"}),
+    ],
+)
+def test_what_a_templates_button_opens_travels_with_its_token(flow, action):
+    words = {"type": "body", "parameters": [{"type": "text", "text": "Ana"}]}
+
+    body = message(recipient=ANA, content=Template(name="encuesta", language="es", components=[words], flow=flow))
+
+    assert body["template"]["components"] == [
+        words,
+        {"type": "button", "sub_type": "flow", "index": "1", "parameters": [{"type": "action", "action": action}]},
+    ]
+
+
 def test_a_template_without_parameters_has_no_components():
     body = message(recipient=ANA, content=Template(name="hola", language="es"))
 
