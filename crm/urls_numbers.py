@@ -1,6 +1,6 @@
 from django.urls import path
 
-from crm.views import alerts, business_profile, connecting, numbers
+from crm.views import alerts, business_profile, connecting, numbers, queues
 
 urlpatterns = [
     path("numbers/", numbers.index, name="numbers"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("numbers/<uuid:number_id>/mend/", connecting.mend, name="number-mend"),
     path("numbers/<uuid:number_id>/token/", connecting.token, name="number-token"),
     path("numbers/<uuid:number_id>/profile/", business_profile.profile, name="number-profile"),
+    path("queues/new/", queues.new, name="queue-new"),
+    path("queues/<uuid:queue_id>/", queues.show, name="queue"),
     path("alerts/", alerts.index, name="alerts"),
     path("alerts/<uuid:alert_id>/", alerts.decide, name="alert"),
 ]
