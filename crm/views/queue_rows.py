@@ -26,6 +26,11 @@ class QueueRow:
     opens: datetime | None
     waiting: int
 
+    @property
+    def lacks_room(self) -> bool:
+        """Whether it would give out what waits, if only it had somebody to give it to."""
+        return self.is_open and self.queue.is_shared_out and self.waiting > 0
+
 
 def queues() -> list[Queue]:
     """Every queue but triage, with its people and numbers, by name."""

@@ -155,6 +155,16 @@ def test_the_page_says_until_when_a_queue_is_closed_and_who_waits(client, ours):
     assert "wait in the queue and nobody is given them" in said
 
 
+def test_the_page_says_when_nobody_has_room(client, ours):
+    save(client, ours, most_each="1")
+    with ours.transaction():
+        for _ in range(3):
+            conversation(ours, now=NOON)
+    assert distributing.run(NOON) == 1
+
+    assert "2 wait for somebody who has room" in page(client, ours.supervisor)
+
+
 def test_what_was_saved_is_what_is_done(client, ours, monkeypatch, django_capture_on_commit_callbacks):
     rung: list[str] = []
     monkeypatch.setattr(bells, "_ring", lambda task, *arguments: rung.append(task.name))
