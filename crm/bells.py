@@ -211,6 +211,19 @@ def ring_bring() -> None:
     transaction.on_commit(lambda: _ring(bring))
 
 
+@shared_task(name="crm.bells.distribute")
+def distribute() -> int:
+    """Give what waits in queues to their people."""
+    from crm import distributing
+
+    return distributing.run(clock.now())
+
+
+def ring_distribute() -> None:
+    """Say, once the present transaction commits, that something may wait for somebody to be given it."""
+    transaction.on_commit(lambda: _ring(distribute))
+
+
 @shared_task(name="crm.bells.report", ignore_result=True)
 def report(hours: int = 2) -> None:
     """Count the reports' last hours anew, and see to the budgets."""

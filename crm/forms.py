@@ -334,6 +334,28 @@ class TransferForm(forms.Form):
         self.fields["assignee"].queryset = colleagues()  # type: ignore[attr-defined]
 
 
+class HandOverForm(forms.Form):
+    """Where several go: to a queue, to a person, or to both. Without a queue each stays where it is."""
+
+    queue = forms.ModelChoiceField(
+        Queue.objects.none(), label=_("Queue"), required=False, empty_label=_("Each stays in its queue")
+    )
+    assignee = forms.ModelChoiceField(
+        Membership.objects.none(), label=_("Person"), required=False, empty_label=_("Nobody yet: whoever takes it")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["queue"].queryset = Queue.objects.all()  # type: ignore[attr-defined]
+        self.fields["assignee"].queryset = colleagues()  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and not cleaned.get("queue") and not cleaned.get("assignee"):
+            raise forms.ValidationError(_("Choose a queue or a person."))
+        return cleaned
+
+
 class SnoozeForm(forms.Form):
     """Until when: one of the usual moments, or a moment of one's own."""
 

@@ -89,30 +89,43 @@ def run(now: datetime) -> int:
             ContactImport.objects.filter(state__in=BUSY).order_by("created_at").values_list("tenant_id", "pk")
         )
     for tenant_id, pk in waiting:
-        while time.monotonic() < until and _work(tenant_id, pk, now):
+        reading = Reading()
+        while time.monotonic() < until and _work(tenant_id, pk, reading, now):
             done += 1
     return done
 
 
-def _work(tenant_id: UUID, pk: UUID, now: datetime) -> bool:
+class Reading:
+    """The file of an import, which never changes: opened and read once, however many of its pages are worked on."""
+
+    def __init__(self) -> None:
+        self._file: File | None = None
+
+    def of(self, asked: ContactImport) -> File:
+        if self._file is None:
+            self._file = contact_files.parse(asked.content)
+        return self._file
+
+
+def _work(tenant_id: UUID, pk: UUID, reading: Reading, now: datetime) -> bool:
     """One piece of one import; False once there is nothing more to do for us."""
     with tenant_transaction(tenant_id):
         # Somebody else may be at it.
         free = ContactImport.objects.select_for_update(no_key=True, skip_locked=True, of=("self",)).filter(
             pk=pk, state__in=BUSY
         )
-        asked = free.select_related("created_by").first()
+        asked = free.select_related("created_by").defer("content").first()
         if asked is None:
             return False
         user = str(asked.created_by.user_id) if asked.created_by else None
         with pghistory.context(user=user, url=f"import:{asked.pk}"):
             work = {ImportState.CHECKING: _check, ImportState.RUNNING: _bring_page, ImportState.UNDOING: _undo_page}
-            work[ImportState(asked.state)](asked, now)
+            work[ImportState(asked.state)](asked, reading, now)
         return True
 
 
-def _check(asked: ContactImport, now: datetime) -> None:
-    file, country = contact_files.parse(asked.content), _country(asked)
+def _check(asked: ContactImport, reading: Reading, now: datetime) -> None:
+    file, country = reading.of(asked), _country(asked)
     faults: list[list[Any]] = []
     found: list[Entry] = []
     counts = {"new": 0, "updates": 0, "agreed": 0, "not_agreed": 0}
@@ -183,8 +196,8 @@ FROM given g JOIN locked USING (id) WHERE c.id = g.id
 """
 
 
-def _bring_page(asked: ContactImport, now: datetime) -> None:
-    file, country = contact_files.parse(asked.content), _country(asked)
+def _bring_page(asked: ContactImport, reading: Reading, now: datetime) -> None:
+    file, country = reading.of(asked), _country(asked)
     part = _good(asked, file, country)
     first = asked.place + 2
     made, changed = _bring(asked, [entry for _number, entry in part], now) if part else ([], {})
@@ -200,7 +213,7 @@ def _bring_page(asked: ContactImport, now: datetime) -> None:
 def _good(asked: ContactImport, file: File, country: str) -> list[tuple[int, Entry]]:
     """The rows of the next page that the check found no error in."""
     bad = {fault[0] for fault in asked.faults}
-    numbered = list(enumerate(file.rows, 2))[asked.place : asked.place + PAGE]
+    numbered = enumerate(file.rows[asked.place : asked.place + PAGE], asked.place + 2)
     read = (
         (number, contact_files.entry_of(cells, file.columns, asked.mapping, country=country, fixes=asked.fixes))
         for number, cells in numbered
@@ -262,7 +275,7 @@ ORDER BY c.id FOR UPDATE
 """
 
 
-def _undo_page(asked: ContactImport, now: datetime) -> None:
+def _undo_page(asked: ContactImport, reading: Reading, now: datetime) -> None:
     page = ContactImportPage.objects.filter(of=asked, is_undone=False).order_by("-first_row").first()
     if page is None:
         ContactImport.objects.filter(pk=asked.pk).update(state=ImportState.UNDONE, place=0)

@@ -135,6 +135,8 @@ def undo(merged: ContactMerge, *, by: Membership | None, now: datetime) -> None:
     locked = ContactMerge.objects.select_for_update().get(pk=merged.pk)
     if not locked.can_be_undone(now):
         raise CannotMerge(_("This can no longer be undone."))
+    with connection.cursor() as cursor:
+        moving.lock_tokens(cursor, [locked.contact_id])
     if not Contact.objects.select_for_update().filter(pk=locked.contact_id).exists():
         raise CannotMerge(_("This contact was merged again since. Undo that first."))
     before, after, moved = locked.rows["before"], locked.rows["after"], locked.moved
@@ -166,7 +168,8 @@ def forget(now: datetime) -> int:
 
 
 def _lock(cursor: Any, ids: list[UUID]) -> dict[str, dict[str, Any]]:
-    """The contacts and their conversations as they are, locked: identities, contacts, conversations, each in one order."""
+    """The contacts and their conversations as they are, locked: tokens, identities, contacts, conversations, each in one order."""
+    moving.lock_tokens(cursor, ids)
     cursor.execute(
         "SELECT FROM crm_identity WHERE contact_id = ANY(%s) ORDER BY tenant_id, kind, value FOR UPDATE", [ids]
     )

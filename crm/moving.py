@@ -1,6 +1,7 @@
 """What points at a conversation or a contact that becomes part of another: moved along, and moved back.
 
-By the models' own references, so that a new table in this layer is followed without anybody thinking of it.
+By the models' own references, so that a new table in this layer is followed without anybody thinking of it; and the
+tokens of Flows, with which the layer below keeps a conversation without knowing what it is.
 """
 
 from datetime import datetime
@@ -10,8 +11,10 @@ from uuid import UUID
 from django.db import models
 
 from crm.models import Contact, Conversation
+from whatsapp.models import FlowToken
 
 PAIRS = "unnest(%s::uuid[], %s::uuid[]) AS pair (old_id, new_id)"
+TOKENS = (FlowToken._meta.db_table, "holder")
 
 
 def followers(model: type[models.Model]) -> list[tuple[str, str]]:
@@ -64,6 +67,18 @@ SELECT id, state FROM extra
 """
 
 
+# A phone that fills in a form holds its token and then waits for the contact: who merges takes them in the same order.
+_LOCK_TOKENS = """
+SELECT FROM whatsapp_flowtoken
+WHERE holder = ANY(ARRAY(SELECT id FROM crm_conversation WHERE contact_id = ANY(%s))) ORDER BY id FOR UPDATE
+"""
+
+
+def lock_tokens(cursor: Any, contact_ids: list[UUID]) -> None:
+    """Let the forms that these contacts are filling in now be finished with; call it before anything else is locked."""
+    cursor.execute(_LOCK_TOKENS, [contact_ids])
+
+
 def move(cursor: Any, joined: dict[UUID, UUID], *, now: datetime) -> dict[str, Any]:
     """Whatever points at an old conversation points at the one it becomes part of. Returns what went, to move it back."""
     if not joined:
@@ -77,7 +92,7 @@ def move(cursor: Any, joined: dict[UUID, UUID], *, now: datetime) -> dict[str, A
     cursor.execute(_CLOSE_ISSUES, [*pairs * 2, now])
     issues = {str(id): state for id, state in cursor.fetchall()}
     tables: dict[str, dict[str, list[str]]] = {}
-    for table, column in followers(Conversation):
+    for table, column in [*followers(Conversation), TOKENS]:
         # Names of our own models' tables and columns alone.
         cursor.execute(
             f"SELECT {column}, array_agg(id ORDER BY id) FROM {table} WHERE {column} = ANY(%s) GROUP BY 1", pairs[:1]

@@ -28,6 +28,12 @@ def hear(sender: Any, tenant_id: UUID, contact_ids: list[UUID], **kwargs: Any) -
         suspecting.hear(contact_ids=contact_ids, now=clock.now())
 
 
+@receiver(contacts_replied)
+def give_out(sender: Any, **kwargs: Any) -> None:
+    """What somebody wrote may be nobody's yet."""
+    bells.ring_distribute()
+
+
 @receiver(rates_loaded)
 def reckon_anew(sender: Any, since: date, **kwargs: Any) -> None:
     """Other rates: what was sent since then has another price."""

@@ -1,14 +1,19 @@
 """Who answers a conversation, and whether it is open. Every change leaves an activity line and tells the open pages."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from crm import live
 from crm.models import Activity, ActivityKind, Conversation, ConversationStatus, Episode
+from crm.models.conversations import ConversationQuerySet
+from tenants.context import current_tenant_id
 from tenants.models import Membership, Queue
 from whatsapp.models import Number
 
@@ -58,6 +63,58 @@ def transfer(
         conversation, ActivityKind.TRANSFERRED, actor, now, queue=queue.name, assignee=str(assignee) if assignee else ""
     )
     _tell(conversation, before)
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What became of many: how many went, how many were there already, and how many the person may not answer."""
+
+    moved: int
+    unchanged: int
+    refused: int
+
+
+def hand_over(
+    *,
+    conversations: ConversationQuerySet,
+    queue: Queue | None,
+    assignee: Membership | None,
+    actor: Membership | None,
+    now: datetime,
+) -> HandedOver:
+    """Transfer these to `queue` (None: each stays where it is), and there to `assignee` or to nobody yet.
+
+    A few statements however many there are; those whose queue the person is not in stay as they are. Locks them in the
+    order of the inbound merge. Raises CannotRoute as `transfer` does.
+    """
+    if queue and assignee and not _may_answer(assignee, queue.pk):
+        raise CannotRoute(_("%(person)s is not in the queue %(queue)s.") % {"person": assignee, "queue": queue})
+    if assignee and not assignee.is_active:
+        raise CannotRoute(_("%(person)s no longer works here.") % {"person": assignee})
+    locked = conversations.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    found = list(locked.values_list("pk", "queue_id", "assignee_id"))
+    owner = assignee.pk if assignee else None
+    within = None if queue or assignee is None or assignee.sees_everything else frozenset(assignee.queue_ids)
+    allowed = [each for each in found if within is None or each[1] in within]
+    moves = [
+        Move(pk, (queue_id, assignee_id), (queue.pk if queue else queue_id, owner))
+        for pk, queue_id, assignee_id in allowed
+        if (queue_id, assignee_id) != (queue.pk if queue else queue_id, owner)
+    ]
+    facts = {"queue": queue.name if queue else "", "assignee": str(assignee) if assignee else ""}
+    _move(moves, facts=lambda _move: facts, actor=actor, now=now)
+    return HandedOver(len(moves), len(allowed) - len(moves), len(found) - len(allowed))
+
+
+def give(shares: Iterable[tuple[Conversation, Membership]], *, now: datetime) -> int:
+    """Give each conversation, which is nobody's and locked, to somebody of its queue; how many were given."""
+    owners = {conversation.pk: (conversation, owner) for conversation, owner in shares}
+    moves = [
+        Move(pk, (conversation.queue_id, None), (conversation.queue_id, owner.pk))
+        for pk, (conversation, owner) in owners.items()
+    ]
+    _move(moves, facts=lambda move: {"assignee": str(owners[move.conversation_id][1])}, actor=None, now=now)
+    return len(moves)
 
 
 def close(*, conversation: Conversation, actor: Membership | None, now: datetime) -> None:
@@ -130,6 +187,51 @@ def _open(conversation: Conversation, kind: ActivityKind, actor: Membership | No
         )
     _note(conversation, kind, actor, now)
     _tell(conversation)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A conversation that goes from one (queue, owner) to another."""
+
+    conversation_id: UUID
+    before: tuple[UUID, UUID | None]
+    after: tuple[UUID, UUID | None]
+
+    @property
+    def kind(self) -> ActivityKind:
+        if self.before[0] != self.after[0]:
+            return ActivityKind.TRANSFERRED
+        return ActivityKind.ASSIGNED if self.after[1] else ActivityKind.UNASSIGNED
+
+
+_MOVE = """
+UPDATE crm_conversation c SET queue_id = n.queue_id, assignee_id = n.assignee_id
+FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS n (id, queue_id, assignee_id)
+WHERE c.id = n.id
+"""
+
+
+def _move(
+    moves: list[Move], *, facts: Callable[[Move], dict[str, str]], actor: Membership | None, now: datetime
+) -> None:
+    """Write, note and tell them all; their rows are locked."""
+    if not moves:
+        return
+    tenant_id = current_tenant_id()
+    places = [move.after for move in moves]
+    with connection.cursor() as cursor:
+        ids = [move.conversation_id for move in moves]
+        cursor.execute(_MOVE, [ids, [queue for queue, _owner in places], [owner for _queue, owner in places]])
+    Activity.objects.bulk_create(
+        Activity(
+            tenant_id=tenant_id, conversation_id=move.conversation_id, kind=move.kind, actor=actor, facts=facts(move), at=now
+        )
+        for move in moves
+    )  # fmt: skip
+    live.publish(
+        tenant_id,
+        [live.Change(move.conversation_id, *zip(move.before, move.after, strict=True)) for move in moves],
+    )
 
 
 def _may_answer(membership: Membership, queue_id: Any) -> bool:

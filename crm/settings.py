@@ -202,6 +202,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "suspect-blocks": {"task": "crm.bells.suspect", "schedule": 60.0, "options": {"expires": 60}},
+    "distribute": {"task": "crm.bells.distribute", "schedule": 5.0, "options": {"expires": 5}},
     "wake-snoozed": {"task": "crm.bells.wake", "schedule": 30.0, "options": {"expires": 30}},
     "watch-numbers": {"task": "whatsapp.tasks.watch_numbers", "schedule": 300.0, "options": {"expires": 300}},
     "sync-numbers": {"task": "whatsapp.tasks.sync_connections", "schedule": 3600.0, "options": {"expires": 600}},

@@ -1,11 +1,12 @@
 from django.urls import path
 
-from crm.views.contacts import exporting, importing, merging, people, person
+from crm.views.contacts import exporting, handing_over, importing, merging, people, person
 
 urlpatterns = [
     path("contacts/", people.index, name="contacts"),
     path("contacts/new/", person.new, name="contact-new"),
     path("contacts/labels/", people.label, name="contacts-label"),
+    path("contacts/hand-over/", handing_over.hand_over, name="contacts-hand-over"),
     path("contacts/export/", exporting.export, name="contacts-export"),
     path("contacts/imports/", importing.create, name="contact-imports"),
     path("contacts/imports/<uuid:import_id>/", importing.show, name="contact-import"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from crm.views import alerts, business_profile, connecting, handovers, numbers
+from crm.views import alerts, business_profile, connecting, handovers, numbers, queues
 
 urlpatterns = [
     path("numbers/", numbers.index, name="numbers"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("numbers/<uuid:number_id>/handovers/", handovers.handovers, name="number-handovers"),
     path("numbers/<uuid:number_id>/token/", connecting.token, name="number-token"),
     path("numbers/<uuid:number_id>/profile/", business_profile.profile, name="number-profile"),
+    path("queues/new/", queues.new, name="queue-new"),
+    path("queues/<uuid:queue_id>/", queues.show, name="queue"),
     path("alerts/", alerts.index, name="alerts"),
     path("alerts/<uuid:alert_id>/", alerts.decide, name="alert"),
 ]

@@ -83,7 +83,7 @@ class CompanyAdmin(ModelAdmin):
 
 class MemberOfQueue(TenantInline):
     model = QueueMember
-    fields = ["membership"]
+    fields = ["membership", "takes_turns"]
     verbose_name, verbose_name_plural = _("member"), _("members")
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -98,11 +98,15 @@ class MemberOfQueue(TenantInline):
 
 @admin.register(Queue)
 class QueueAdmin(TenantAdmin):
-    list_display = ["name", "kind", "member_count", "number_count"]
+    """Hours are written on the page of numbers and queues, where they are seen beside who waits."""
+
+    list_display = ["name", "kind", "distribution", "member_count", "number_count"]
     search_fields = ["name"]
     ordering = ["name"]
-    fields = ["name"]
     inlines = [MemberOfQueue]
+
+    def get_fields(self, request: HttpRequest, obj: Queue | None = None) -> list[str]:  # type: ignore[override]
+        return ["name"] if obj and obj.is_triage else ["name", "distribution", "most_each"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Queue]:
         rows = super().get_queryset(request)

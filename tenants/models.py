@@ -1,8 +1,11 @@
 from typing import Any, ClassVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Lower, Now
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from tenants.audit import audited
 from tenants.base import TenantForeignKey, TenantManager, TenantModel
+from tenants.hours import Hours
 from tenants.rls import TENANT, TOKEN_HASH, USER, Fence, TenantReference
 
 _OWN_MEMBERSHIP = f"user_id = {USER}"
@@ -174,11 +178,43 @@ class Membership(TenantModel):
         return "".join(word[0] for word in words[:2]).upper()
 
 
+class Distribution(models.TextChoices):
+    """How what waits in a queue finds who answers it."""
+
+    BY_HAND = "by_hand", _("by hand")
+    BY_TURNS = "by_turns", _("by turns")
+    LEAST_BUSY = "least_busy", _("least busy first")
+
+
 @audited()
 class Queue(TenantModel):
-    """Which of our people answer. Each tenant has exactly one triage queue, where what has no other queue is seen."""
+    """Which of our people answer. Each tenant has exactly one triage queue, where what has no other queue is seen.
+
+    Outside its hours nobody is given anything: it waits in the queue until the queue opens.
+    """
 
     name = models.CharField(_("name"), max_length=80)
+    distribution = models.CharField(
+        _("distribution"),
+        max_length=10,
+        choices=Distribution,
+        default=Distribution.BY_HAND,
+        db_default=Distribution.BY_HAND,
+    )
+    most_each = models.PositiveSmallIntegerField(
+        _("most each"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text=_("Who has so many open conversations is given no more. Empty: no limit."),
+    )
+    # As `tenants.hours.Hours` stores them; empty: always open.
+    hours: "models.JSONField[list[Any], list[Any]]" = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), blank=True, editable=False
+    )
+    timezone = models.CharField(
+        _("time zone"), max_length=64, blank=True, default="", db_default="", help_text=_("Empty: the company's.")
+    )
     is_triage = models.BooleanField(_("triage"), default=False, editable=False)
     members = models.ManyToManyField(
         Membership, through="QueueMember", related_name="queues", blank=True, verbose_name=_("members")
@@ -201,12 +237,30 @@ class Queue(TenantModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def opening(self) -> Hours:
+        return Hours.of(self.hours)
+
+    @property
+    def is_shared_out(self) -> bool:
+        """Whether its conversations are given to people without anybody choosing."""
+        return self.distribution != Distribution.BY_HAND and not self.is_triage
+
+    def zone(self, tenant: Tenant) -> ZoneInfo:
+        """On which wall clock its hours stand."""
+        return ZoneInfo(self.timezone or tenant.timezone)
+
 
 class QueueMember(TenantModel):
     queue = TenantForeignKey(Queue, on_delete=models.CASCADE, related_name="queue_members", verbose_name=_("queue"))
     membership = TenantForeignKey(
         Membership, on_delete=models.CASCADE, related_name="queue_members", verbose_name=_("member"), db_index=True
     )
+    takes_turns = models.BooleanField(
+        _("is given conversations"), default=True, db_default=True, help_text=_("Where the queue shares them out.")
+    )
+    # When they were last given one: whose turn it is.
+    given_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("queue member")

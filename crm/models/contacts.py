@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Func, Value
-from django.db.models.functions import Concat, Lower, Now
+from django.db.models.functions import Coalesce, Concat, Left, Lower, Now, NullIf
 from django.utils.translation import gettext_lazy as _
 
 from crm.words import folded
@@ -28,6 +28,9 @@ _SPACES = re.compile(r"\s+", re.ASCII)
 _PHONE = re.compile(r"[\d\s()+./-]+")
 _PHONE_WITHIN = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
 _SHORTEST_DIGITS = 4
+# After every text in collation "C": what begins with a word lies between the word and the word with this behind it.
+_LAST = "\U0010ffff"
+_SORTED_LENGTH = 80
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
@@ -78,7 +81,7 @@ class MarketingSource(models.TextChoices):
     IMPORT = "import", _("an import")
 
 
-@audited(changes_only=True, exclude=("search_text", "profile_name", "profile_at", "seen_at"))
+@audited(changes_only=True, exclude=("search_text", "sort_name", "profile_name", "profile_at", "seen_at"))
 class Contact(TenantModel):
     """A person who writes to us, known by one or more identities; may have no phone at all."""
 
@@ -99,6 +102,26 @@ class Contact(TenantModel):
             )
         ),
         output_field=models.TextField(),
+        db_persist=True,
+    )
+    # What the page is sorted by: the name that is shown, folded, so that no accent or capital matters. Who has none comes
+    # after those who have one.
+    sort_name = models.GeneratedField(
+        expression=Left(
+            Func(
+                Coalesce(
+                    NullIf("name", Value("")),
+                    NullIf("profile_name", Value("")),
+                    NullIf("username", Value("")),
+                    Concat(Value(_LAST), "phone", output_field=models.TextField()),
+                    output_field=models.TextField(),
+                ),
+                function="crm_folded",
+                output_field=models.TextField(),
+            ),
+            _SORTED_LENGTH,
+        ),
+        output_field=models.CharField(max_length=_SORTED_LENGTH, db_collation="C"),
         db_persist=True,
     )
     labels = ArrayField(models.CharField(max_length=60), default=list, blank=True, verbose_name=_("labels"))
@@ -128,6 +151,7 @@ class Contact(TenantModel):
             models.Index(fields=["tenant", "-created_at", "id"], name="crm_contact_newest"),  # the list, the API
             models.Index(fields=["tenant", "phone"], name="crm_contact_phone"),  # ?phone=, a country
             models.Index(fields=["tenant", "-seen_at", "-id"], name="crm_contact_seen"),  # the page of contacts
+            models.Index(fields=["tenant", "sort_name", "id"], name="crm_contact_by_name"),  # the same by name
             models.Index(
                 fields=["tenant", "-seen_at", "-id"],
                 name="crm_contact_stopped",
@@ -215,8 +239,6 @@ class Identity(TenantModel):
 
 
 WORD_LENGTH = 100
-# After every text in collation "C": what begins with a word lies between the word and the word with this behind it.
-_LAST = "\U0010ffff"
 
 
 class ContactWordQuerySet(models.QuerySet["ContactWord"]):

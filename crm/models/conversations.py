@@ -32,6 +32,10 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         """A customer wrote and nobody has answered."""
         return self.filter(status=ConversationStatus.OPEN, waiting_since__isnull=False)
 
+    def unowned(self) -> "ConversationQuerySet":
+        """Waiting, and nobody's."""
+        return self.waiting().filter(assignee=None)
+
     def running_out(self, *, now: datetime, until: datetime) -> "ConversationQuerySet":
         """Waiting, and the window closes before `until`."""
         return self.waiting().filter(window_expires_at__gt=now, window_expires_at__lte=until)
@@ -118,6 +122,12 @@ class Conversation(TenantModel):
                 fields=["tenant", "assignee", "-last_message_at", "-id"],
                 name="crm_conversation_assignee",
                 condition=models.Q(assignee__isnull=False) & ~models.Q(status="closed"),
+            ),
+            # What waits in a queue for somebody to be given it, the longest waiting first
+            models.Index(
+                fields=["tenant", "queue", "waiting_since", "id"],
+                name="crm_conversation_unowned",
+                condition=models.Q(status="open", waiting_since__isnull=False, assignee=None),
             ),
             # wake(): snoozes that are over
             models.Index(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Prefetch
+from django.db.models import Count
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from crm import silences
 from crm.models import Message
 from crm.templatetags.inbox import row_time, span
+from crm.views import queue_rows
 from tenants import clock
 from tenants.alerts import words_of
-from tenants.models import Alert, Membership, Queue, QueueMember
+from tenants.models import Alert, Membership, Queue
 from tenants.requests import MemberRequest
 from whatsapp.asking import EXPIRES_SOON
 from whatsapp.capabilities import CAPABILITIES
@@ -76,14 +77,7 @@ def page(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
     silent = {alert.subject for alert in about_numbers if alert.kind == silences.SILENT}
     about_numbers.sort(key=lambda alert: alert.severity != "critical")
     sent = _sent_lately(now)
-    queues = list(
-        Queue.objects.filter(is_triage=False)
-        .prefetch_related(
-            Prefetch("queue_members", QueueMember.objects.select_related("membership__user").order_by("pk")),
-            Prefetch("numbers", Number.objects.order_by("alias")),
-        )
-        .order_by("name")
-    )
+    queues = queue_rows.queues()
     return {
         "rows": [
             row(number, now=now, is_silent=str(number.pk) in silent, sent=sent.get(number.pk, 0)) for number in numbers
@@ -91,6 +85,7 @@ def page(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
         "alerts": [(alert, words_of(alert)) for alert in about_numbers[:SHOWN_ALERTS]],
         "more_alerts": max(len(about_numbers) - SHOWN_ALERTS, 0),
         "queues": queues,
+        "queue_rows": queue_rows.rows(queues, tenant=request.membership.tenant, now=now),
         "summary": _summary(len(numbers), len(queues)),
         "now": now,
         "me": request.membership,

@@ -264,6 +264,20 @@ def test_a_page_is_a_few_statements_however_many_rows_it_has(ours):
 
 
 @pytest.mark.django_db
+def test_the_file_is_read_once_however_many_pages_it_has(ours, monkeypatch):
+    monkeypatch.setattr(imports, "PAGE", 2)
+    asked = bring(ours)
+    with ours.transaction():
+        assert imports.start(asked, uses_consent=True)
+    read: list[str] = []
+    parse = imports.contact_files.parse
+    monkeypatch.setattr(imports.contact_files, "parse", lambda text: (read.append(text), parse(text))[1])
+
+    assert imports.run(NOON) >= 3
+
+    assert len(read) == 1
+
+
 def test_its_rows_are_sealed(ours):
     asked = bring(ours, uses_consent=False)
 

@@ -1,5 +1,6 @@
 """Several contacts become one and several again, and whatever arrives meanwhile lands where it belongs."""
 
+import json
 import random
 from datetime import timedelta
 from typing import Any
@@ -31,13 +32,15 @@ from tests.crm.views.talk import conversation as begin
 from tests.crm.views.talk import inbound as wrote
 from tests.crm.views.talk import outbound as answered
 from tests.sequences.conftest import build, step
-from whatsapp.models import Number
+from whatsapp.flows.exchanging import Invitation, answer, invite
+from whatsapp.models import Flow, FlowToken, Number
 
 pytestmark = pytest.mark.django_db
 
 TABLES = (
     "crm_contact", "crm_identity", "crm_contactword", "crm_conversation", "crm_message", "crm_episode", "crm_activity",
     "crm_deliveryissue", "crm_messageword", "sequences_enrollment", "sequences_manualtask", "sequences_recipient",
+    "whatsapp_flowtoken",
 )  # fmt: skip
 
 
@@ -297,6 +300,36 @@ def test_it_can_be_undone_once_and_for_a_week(ours, pair):
     undo(ours, merged)
     with pytest.raises(merges.CannotMerge):
         undo(ours, merged)
+
+
+@pytest.fixture
+def invited(ours: Company, pair: tuple[Conversation, Conversation]) -> list[str]:
+    """Both were sent the same form; gives their tokens."""
+    with ours.transaction():
+        flow = Flow.objects.create(
+            tenant=ours.tenant, waba_id=ours.number.waba_id, name="Encuesta", status="PUBLISHED", provider_flow_id="1",
+            source=json.dumps({"screens": [{"id": "SURVEY", "terminal": True, "layout": {"children": []}}]}),
+        )  # fmt: skip
+        invite([Invitation(flow.pk, ours.number.pk, talk.pk, f"token-{talk.pk}") for talk in pair], now=NOON)
+    return [f"token-{talk.pk}" for talk in pair]
+
+
+def test_a_form_that_was_sent_to_either_is_filled_in_by_the_one_that_stays(ours, pair, invited):
+    first, second = pair
+
+    merged = merge(ours, first.contact, second.contact)
+
+    with ours.transaction():
+        assert set(FlowToken.objects.values_list("holder", flat=True)) == {first.pk}
+        for token in invited:
+            request = {"action": "INIT", "screen": "", "flow_token": token, "data": {}}
+            assert answer(request, now=NOON + timedelta(hours=1)).body["screen"] == "SURVEY"
+
+    undo(ours, merged)
+
+    with ours.transaction():
+        held = dict(FlowToken.objects.values_list("digest", "holder"))
+    assert held == {FlowToken.digest_of(f"token-{talk.pk}"): talk.pk for talk in pair}
 
 
 def test_a_merge_of_a_merge_is_undone_from_the_last(ours, pair):

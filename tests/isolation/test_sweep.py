@@ -34,6 +34,7 @@ PARAMETERS = {
     "reply_id": "reply",
     "flow_id": "flow",
     "number_id": "number",
+    "queue_id": "queue",
     "alert_id": "alert",
     "phone_number_id": "phone_number_id",
     "template_id": "template",

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 HIDDEN = "theirs"
 SHOWN = ["tenant", "user", "membership", "queue", "alert", "number", "endpoint", "template", "webhookevent", "contact"]
 SHOWN += ["conversation", "marketingwords"]
+BY_HAND = {"distribution": "by_hand"}  # what the form of a queue asks for
 WITHOUT_WORDS = {"budget", "rate"}  # figures only: tests/crm/test_admin.py looks at them
 
 
@@ -164,7 +165,7 @@ def test_the_operator_chooses_a_company_before_adding(operator, ours, theirs):
     assert f"?tenant={theirs.tenant.pk}" in text(operator.get(page("queue", "add")))
 
     response = operator.post(
-        page("queue", "add") + f"?tenant={theirs.tenant.pk}", {"name": "Nueva", **no_rows("queue_members")}
+        page("queue", "add") + f"?tenant={theirs.tenant.pk}", {"name": "Nueva", **BY_HAND, **no_rows("queue_members")}
     )
 
     assert response.status_code == 302
@@ -175,7 +176,7 @@ def test_the_operator_chooses_a_company_before_adding(operator, ours, theirs):
 def test_a_row_added_by_a_company_is_its_own_whatever_was_posted(our_admin, ours, theirs):
     our_admin.post(
         page("queue", "add") + f"?tenant={theirs.tenant.pk}",
-        {"name": "Nueva", "tenant": str(theirs.tenant.pk), **no_rows("queue_members")},
+        {"name": "Nueva", **BY_HAND, "tenant": str(theirs.tenant.pk), **no_rows("queue_members")},
     )
 
     with system_transaction():
@@ -183,7 +184,7 @@ def test_a_row_added_by_a_company_is_its_own_whatever_was_posted(our_admin, ours
 
 
 def test_a_second_queue_of_the_same_name_is_a_sentence_and_not_a_crash(our_admin, ours):
-    response = our_admin.post(page("queue", "add"), {"name": "VENTAS", **no_rows("queue_members")})
+    response = our_admin.post(page("queue", "add"), {"name": "VENTAS", **BY_HAND, **no_rows("queue_members")})
 
     assert response.status_code == 200
     with ours.transaction():
@@ -196,7 +197,7 @@ def test_a_member_of_the_other_company_cannot_be_smuggled_into_a_queue(our_admin
         "queue_members-0-membership": str(theirs.ana.pk),
     }
 
-    response = our_admin.post(page("queue", "change", ours.sales.pk), {"name": "Ventas", **rows})
+    response = our_admin.post(page("queue", "change", ours.sales.pk), {"name": "Ventas", **BY_HAND, **rows})
 
     assert response.status_code == 200
     with system_transaction():
@@ -217,7 +218,7 @@ def test_members_are_edited_in_the_queue(our_admin, ours):
         "queue_members-0-membership": str(ours.supervisor.pk),
     }
 
-    response = our_admin.post(page("queue", "change", ours.support.pk), {"name": "Soporte", **rows})
+    response = our_admin.post(page("queue", "change", ours.support.pk), {"name": "Soporte", **BY_HAND, **rows})
 
     assert response.status_code == 302
     with ours.transaction():

@@ -206,6 +206,8 @@ class FlowToken(TenantModel):
         indexes = [
             # Forgetting the old ones
             models.Index(fields=["expires_at"], name="whatsapp_flowtoken_expiry"),
+            # A merge of contacts takes them along
+            models.Index(fields=["holder"], name="whatsapp_flowtoken_holder"),
             # Deleting a Flow
             models.Index(fields=["flow"], name="whatsapp_flowtoken_flow"),
         ]

@@ -1,5 +1,6 @@
 """The list of contacts: what its address asks for, and one page of it. Anything unreadable in the address is ignored."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,61 @@ _LONGEST_WINDOW = timedelta(hours=72)
 _AFTER_DIGITS = ":"  # what begins with digits sorts before it
 
 
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment
+
+
+def _name(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By which column, and which way; equal ones by id the same way. `read` takes the column's value from a cursor."""
+
+    column: str
+    descending: bool
+    read: Callable[[str], Any]
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        sign = "-" if self.descending else ""
+        return f"{sign}{self.column}", f"{sign}id"
+
+    @property
+    def turned(self) -> "Order":
+        return Order(self.column, not self.descending, self.read)
+
+    def beyond(self, value: Any, last: UUID) -> Q:
+        """What comes after this one. Written so that the index gives the range and the rest only breaks ties."""
+        step = "lt" if self.descending else "gt"
+        ties = Q(**{f"{self.column}__{step}": value}) | Q(**{f"id__{step}": last})
+        return Q(ties, **{f"{self.column}__{step}e": value})
+
+    def cursor(self, contact: Contact) -> str:
+        value = getattr(contact, self.column)
+        return f"{value.isoformat() if isinstance(value, datetime) else value}~{contact.pk}"
+
+    def place(self, cursor: str) -> tuple[Any, UUID] | None:
+        value, _tilde, last = cursor.rpartition("~")
+        try:
+            return self.read(value), UUID(last)
+        except ValueError:
+            return None
+
+
+ORDERS = {
+    "": Order("seen_at", True, _moment),
+    "name": Order("sort_name", False, _name),
+    "-name": Order("sort_name", True, _name),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ContactFilters:
     """A narrowed list of contacts; `query` gives back the address that leads to it."""
@@ -32,10 +88,11 @@ class ContactFilters:
     label: str = ""
     window: str = ""  # open, closed
     marketing: str = ""  # agreed, stopped, unknown
+    sort: str = ""  # one of ORDERS
 
     @classmethod
     def of(cls, query: QueryDict) -> "ContactFilters":
-        country, window, marketing = (query.get(name, "") for name in ("country", "window", "marketing"))
+        country, window, marketing, sort = (query.get(name, "") for name in ("country", "window", "marketing", "sort"))
         return cls(
             words=query.get("q", "").strip()[:100].replace("\x00", ""),
             active=query.get("active") == "1",
@@ -43,20 +100,38 @@ class ContactFilters:
             label=query.get("label", "").strip()[:60].replace("\x00", ""),
             window=window if window in ("open", "closed") else "",
             marketing=marketing if marketing in ("agreed", "stopped", "unknown") else "",
+            sort=sort if sort in ORDERS else "",
         )
 
     @property
     def query(self) -> str:
         """The part of the address after “?”."""
+        return self._query(self.sort)
+
+    @property
+    def by_name(self) -> str:
+        """The same list by name: from A to Z, or from Z to A once it is."""
+        return self._query("-name" if self.sort == "name" else "name")
+
+    @property
+    def by_seen(self) -> str:
+        """The same list, the last seen on top."""
+        return self._query("")
+
+    def _query(self, sort: str) -> str:
         values = {
             "q": self.words, "active": "1" if self.active else "", "country": self.country, "label": self.label,
-            "window": self.window, "marketing": self.marketing,
+            "window": self.window, "marketing": self.marketing, "sort": sort,
         }  # fmt: skip
         return urlencode({name: value for name, value in values.items() if value})
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.query)
+        return bool(self._query(""))
+
+    @property
+    def order(self) -> Order:
+        return ORDERS[self.sort]
 
     def narrow(self, contacts: ContactQuerySet, *, now: datetime) -> ContactQuerySet:
         """Of these contacts those whom the filters and words let through."""
@@ -97,7 +172,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page, newest seen first. `next` and `previous` are cursors, empty at the ends; `count` stops at MOST_COUNTED."""
+    """One page in the order of the filters. `next` and `previous` are cursors, empty at the ends; `count` stops at MOST_COUNTED."""
 
     rows: list[Row]
     next: str
@@ -109,18 +184,12 @@ def page(
     filters: ContactFilters, *, membership: Membership, now: datetime, after: str = "", before: str = ""
 ) -> Listing:
     """The page below the cursor `after`, or above `before`; the first one without."""
-    found = filters.narrow(Contact.objects.all(), now=now)
-    cursor = _read(after) or _read(before)
-    upwards = bool(cursor and not _read(after))
-    part = found
-    if cursor:
-        seen_at, last = cursor
-        step = "gt" if upwards else "lt"
-        # Written so that the index gives the range and the rest only breaks ties.
-        beyond = Q(**{f"seen_at__{step}": seen_at}) | Q(**{f"id__{step}": last})
-        part = part.filter(beyond, **{f"seen_at__{step}e": seen_at})
-    order = ("seen_at", "id") if upwards else ("-seen_at", "-id")
-    contacts = list(part.order_by(*order)[: PAGE + 1])
+    found, order = filters.narrow(Contact.objects.all(), now=now), filters.order
+    below, above = order.place(after), order.place(before)
+    cursor, upwards = below or above, bool(above and not below)
+    way = order.turned if upwards else order
+    part = found.filter(way.beyond(*cursor)) if cursor else found
+    contacts = list(part.order_by(*way.columns)[: PAGE + 1])
     has_more = len(contacts) > PAGE
     contacts = contacts[:PAGE]
     if upwards:
@@ -128,8 +197,8 @@ def page(
     has_next, has_previous = (True, has_more) if upwards else (has_more, bool(cursor))
     return Listing(
         rows=_rows(contacts, membership=membership),
-        next=write(contacts[-1]) if contacts and has_next else "",
-        previous=write(contacts[0]) if contacts and has_previous else "",
+        next=order.cursor(contacts[-1]) if contacts and has_next else "",
+        previous=order.cursor(contacts[0]) if contacts and has_previous else "",
         count=count(found),
     )
 
@@ -167,16 +236,3 @@ def countries() -> list[tuple[str, str]]:
             found[code] = (found.get(code, (country, 0))[0], found.get(code, (country, 0))[1] + 1)
     ordered = sorted(found.items(), key=lambda pair: (-pair[1][1], pair[0]))
     return [(code, f"{country} +{code}") for code, (country, _count) in ordered]
-
-
-def write(contact: Contact) -> str:
-    return f"{contact.seen_at.isoformat()}~{contact.pk}"
-
-
-def _read(cursor: Any) -> tuple[datetime, UUID] | None:
-    try:
-        moment, last = cursor.split("~")
-        seen_at = datetime.fromisoformat(moment)
-        return (seen_at, UUID(last)) if seen_at.tzinfo else None
-    except ValueError:
-        return None
