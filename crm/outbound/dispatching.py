@@ -149,7 +149,7 @@ def _claim(tenant_id: UUID, number_id: UUID) -> tuple[list[Claimed], Number | No
         if not cursor.fetchone()[0]:
             return [], number, 0.02
         capabilities = CAPABILITIES[number.provider]
-        per_second = capabilities.pace(coexistence=number.is_coexistence, throughput=number.sends_per_second)
+        per_second = capabilities.pace(coexistence=number.is_shared, throughput=number.sends_per_second)
         granted, wait = pace.take(number.pk, per_second=per_second, wanted=PAGE)
         if not granted:
             # Not a page for each token. A person's answer brings a dispatcher of its own, which takes what has gathered.

@@ -112,7 +112,7 @@ def _sent_lately(now: datetime) -> dict[UUID, int]:
 
 def row(number: Number, *, now: datetime, is_silent: bool, sent: int) -> Row:
     capabilities = CAPABILITIES[number.provider]
-    pace = capabilities.pace(coexistence=number.is_coexistence, throughput=number.sends_per_second)
+    pace = capabilities.pace(coexistence=number.is_shared, throughput=number.sends_per_second)
     kind, icon, words = _QUALITIES.get(number.quality, ("", "", ""))
     return Row(
         number=number,

@@ -150,9 +150,17 @@ def test_people_go_before_sequences_and_sequences_before_campaigns(ours, texts, 
     assert texts() == ["person", "sequence", "campaign"]
 
 
-def test_a_number_sends_no_faster_than_it_may(ours, rosa, texts):
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"sends_per_second": 20},
+        {"sends_per_second": 500, "is_coexistence": True},
+        {"sends_per_second": 500, "findings": {"is_coexistent": True}},  # as WhatsApp says when it is asked
+    ],
+)
+def test_a_number_sends_no_faster_than_it_may(ours, rosa, texts, known):
     with ours.transaction():
-        Number.objects.filter(pk=ours.number.pk).update(sends_per_second=20)
+        Number.objects.filter(pk=ours.number.pk).update(**known)
     for number in range(40):
         say(ours, talk(ours, f"519005550{number}"), f"{number}")
 
