@@ -39,7 +39,7 @@ def test_a_list_is_brought_in_mended_and_two_are_made_one_and_taken_apart(runnin
     rows.nth(0).locator("input").check()
     rows.nth(1).locator("input").check()
     expect(supervisor.locator("[data-chosen] [data-count]")).to_have_text("2")
-    supervisor.locator("[data-chosen] button[formmethod=get]").click()
+    supervisor.locator("[data-chosen] button[formaction='/contacts/merge/']").click()
     expect(supervisor.locator(".merging")).to_contain_text("iris@correo.example")
     supervisor.locator(".merging input[name=name][value='Iris Importada']").check()
     supervisor.locator("form .btn--primary", has=supervisor.locator("svg")).click()
