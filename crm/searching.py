@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from crm.models import Message
+from crm.rows import as_parameter
 from tenants.context import current_tenant_id, system_transaction
 from tenants.encryption import unseal
 
@@ -38,7 +39,9 @@ ORDER BY m.id LIMIT %s
 """
 _WRITE = """
 INSERT INTO crm_messageword (tenant_id, token, message_id, conversation_id)
-SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::uuid[]) ON CONFLICT DO NOTHING
+SELECT m.tenant_id, token, m.message_id, m.conversation_id
+FROM json_to_recordset(%s) AS m (tenant_id uuid, message_id uuid, conversation_id uuid, tokens bigint[]), unnest(m.tokens) AS token
+ON CONFLICT DO NOTHING
 """
 _BEGIN = """
 INSERT INTO crm_searchprogress (id, done_until) VALUES (1, '00000000-0000-0000-0000-000000000000') ON CONFLICT DO NOTHING
@@ -129,10 +132,11 @@ def _write(cursor: Any, rows: list[tuple[Any, ...]]) -> None:
     for message_id, tenant_id, conversation_id, text in rows:
         said = unseal(bytes(text), purpose=purpose, tenant_id=tenant_id).decode(errors="replace")
         # A message without words gets a row too, so that it is not looked at again.
-        for token in tokens_of(said, tenant_id=tenant_id) or [_NOTHING]:
-            taken.append((tenant_id, token, message_id, conversation_id))
+        tokens = tokens_of(said, tenant_id=tenant_id) or [_NOTHING]
+        about = {"tenant_id": tenant_id, "message_id": message_id, "conversation_id": conversation_id}
+        taken.append(about | {"tokens": tokens})
     if taken:
-        cursor.execute(_WRITE, [list(column) for column in zip(*taken, strict=True)])
+        cursor.execute(_WRITE, [as_parameter(taken)])
 
 
 def reindex(message_ids: list[UUID]) -> None:

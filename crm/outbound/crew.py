@@ -13,7 +13,7 @@ class Crew:
 
     def __init__(self, *, most: int) -> None:
         self._most = most
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._members: Counter[UUID] = Counter()
         self._wanted: set[UUID] = set()
 
@@ -22,6 +22,7 @@ class Crew:
         with self._lock:
             if self._members[number_id] >= self._most:
                 self._wanted.add(number_id)
+                self._lock.notify_all()
                 return False
             self._members[number_id] += 1
             return True
@@ -29,6 +30,12 @@ class Crew:
     def has_others(self, number_id: UUID) -> bool:
         with self._lock:
             return self._members[number_id] > 1
+
+    def rest(self, number_id: UUID, seconds: float) -> None:
+        """Do nothing for a while, but no longer than until somebody is turned away: the caller then looks once more."""
+        with self._lock:
+            self._lock.wait_for(lambda: number_id in self._wanted, timeout=seconds)
+            self._wanted.discard(number_id)
 
     def leave(self, number_id: UUID, *, is_done: bool) -> bool:
         """Stop working; answers whether a bell must be rung, because there may be work and nobody is left."""

@@ -4,7 +4,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from crm import bells
-from crm.models import IdentityKind, Message, MessageStatus
+from crm.models import IdentityKind, Message, MessageStatus, Priority
 from crm.outbound import pace
 from crm.outbound.crew import Crew
 from crm.outbound.settling import Outcome, settle
@@ -35,8 +35,12 @@ MOST_AT_ONCE = 3
 THREADS = 128
 LONGEST_RUN_SECONDS = 20.0
 GATHER_SECONDS = 0.1
+# While people write, on whatever number, a campaign rests after each page: their answers must find the processor free.
+PEOPLE_WRITE_SECONDS = 10.0
+REST_SECONDS = 0.25
 
 _crew = Crew(most=MOST_AT_ONCE)
+_people = SimpleNamespace(wrote_at=-PEOPLE_WRITE_SECONDS)  # when this process last sent what a person wrote
 _executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="send")
 
 
@@ -50,6 +54,7 @@ class Claimed:
     type: str
     payload: dict[str, Any]
     quoted_message_id: str
+    priority: int
     recipient: Recipient
 
 
@@ -84,7 +89,7 @@ WITH due AS (
     FROM due WHERE m.id = due.id
     RETURNING m.id, m.conversation_id, m.attempt, m.type, m.payload, m.quoted_message_id, m.priority, m.sent_at
 )
-SELECT c.id, c.conversation_id, c.attempt, c.type, c.payload, c.quoted_message_id, contact.phone,
+SELECT c.id, c.conversation_id, c.attempt, c.type, c.payload, c.quoted_message_id, c.priority, contact.phone,
        (SELECT i.address FROM crm_identity i WHERE i.contact_id = contact.id AND i.kind = %(bsuid)s LIMIT 1)
 FROM claimed c
 JOIN crm_conversation conversation ON conversation.id = c.conversation_id
@@ -130,6 +135,7 @@ def _send_pages(tenant_id: UUID, number_id: UUID) -> tuple[int, bool]:
         if page:
             crash_point("dispatch.after-claim")
             sent += _send_page(tenant_id, number, page, begin_until=begin_until)
+            _give_way(number_id, page)
         elif wait >= GATHER_SECONDS and _crew.has_others(number_id):
             return sent, False  # the pace holds us back: one that waits for it is enough
         elif wait and wait < 1.0:
@@ -137,6 +143,14 @@ def _send_pages(tenant_id: UUID, number_id: UUID) -> tuple[int, bool]:
         else:
             return sent, True
     return sent, False
+
+
+def _give_way(number_id: UUID, page: list[Claimed]) -> None:
+    """Remember that people write; of a page that none of them wrote, wait a moment if they do."""
+    if any(claimed.priority == Priority.PERSON for claimed in page):
+        _people.wrote_at = time.monotonic()
+    elif time.monotonic() - _people.wrote_at < PEOPLE_WRITE_SECONDS:
+        _crew.rest(number_id, REST_SECONDS)
 
 
 def _claim(tenant_id: UUID, number_id: UUID) -> tuple[list[Claimed], Number | None, float]:
@@ -201,7 +215,7 @@ def _put_back(cursor: Any, unsent: list[tuple[Claimed, float]]) -> None:
 
 
 def _claimed(row: tuple[Any, ...], tenant_id: UUID) -> Claimed:
-    message_id, conversation_id, attempt, type_, payload, quoted, phone, bsuid = row
+    message_id, conversation_id, attempt, type_, payload, quoted, priority, phone, bsuid = row
     field = Message._meta.get_field("payload")
     content = field._decode(unseal(bytes(payload), purpose=field.purpose, tenant_id=tenant_id))  # type: ignore[union-attr]
     return Claimed(
@@ -211,6 +225,7 @@ def _claimed(row: tuple[Any, ...], tenant_id: UUID) -> Claimed:
         type=type_,
         payload=content,
         quoted_message_id=quoted,
+        priority=priority,
         recipient=Recipient(phone=phone or None, bsuid=bsuid),
     )
 
@@ -221,9 +236,10 @@ def _send_page(tenant_id: UUID, number: Number, page: list[Claimed], *, begin_un
     # Composed before the number was put into test mode: the last door is shut too.
     barred = [claimed for claimed in page if not number.may_reach(claimed.recipient.phone or "")]
     allowed = [claimed for claimed in page if claimed not in barred] if barred else page
-    in_order = sorted(allowed, key=lambda claimed: claimed.conversation_id)  # stable: keeps the order within each
-    chains = [list(chain) for _, chain in groupby(in_order, key=lambda claimed: claimed.conversation_id)]
-    results = _executor.map(lambda chain: _send_chain(number.provider, account, chain, begin_until), chains)
+    chains: dict[UUID, list[Claimed]] = {}
+    for claimed in allowed:  # people first, as they were claimed
+        chains.setdefault(claimed.conversation_id, []).append(claimed)
+    results = _executor.map(lambda chain: _send_chain(number.provider, account, chain, begin_until), chains.values())
     outcomes = [outcome for chain in results for outcome in chain] + [Outcome.barred(claimed) for claimed in barred]
     settle(tenant_id=tenant_id, number=number, outcomes=outcomes)
     tried = {outcome.message_id for outcome in outcomes}

@@ -1,5 +1,8 @@
 """A busy number may not take every thread, and what was turned away is never forgotten."""
 
+import queue
+import threading
+import time
 from uuid import uuid4
 
 from crm.outbound.crew import Crew
@@ -48,3 +51,34 @@ def test_one_knows_whether_it_is_alone():
 
     crew.join(NUMBER)
     assert crew.has_others(NUMBER)
+
+
+def test_one_of_those_who_rest_looks_again_when_somebody_is_turned_away():
+    crew = Crew(most=2)
+    woken = queue.SimpleQueue()
+
+    def rest() -> None:
+        crew.join(NUMBER)
+        began = time.monotonic()
+        crew.rest(NUMBER, 3.0)
+        woken.put(time.monotonic() - began)
+
+    resting = [threading.Thread(target=rest) for _ in range(2)]
+    for each in resting:
+        each.start()
+    while crew.join(NUMBER):
+        crew.leave(NUMBER, is_done=True)
+
+    assert woken.get(timeout=10) < 2.0
+    assert woken.get(timeout=10) > 2.0
+    for each in resting:
+        each.join()
+
+
+def test_nobody_rests_longer_than_asked():
+    crew = Crew(most=1)
+    crew.join(NUMBER)
+
+    crew.rest(NUMBER, 0.01)
+
+    assert not crew.leave(NUMBER, is_done=True)

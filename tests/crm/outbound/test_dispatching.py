@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -208,3 +209,20 @@ def test_without_redis_messages_still_go_out(ours, no_redis, texts):
 
     assert len(texts()) == 12
     assert time.monotonic() - started < 5
+
+
+def test_a_campaign_gives_way_while_people_write(ours, rosa, texts, monkeypatch):
+    rests = []
+    monkeypatch.setattr(dispatching, "_people", SimpleNamespace(wrote_at=-1e9))
+    monkeypatch.setattr(dispatching._crew, "rest", lambda number_id, seconds: rests.append(len(texts())))
+    say(ours, rosa, "campaign 1", priority=Priority.CAMPAIGN)
+    dispatch(ours)
+    assert rests == []
+
+    say(ours, rosa, "person")
+    dispatch(ours)
+    say(ours, rosa, "campaign 2", priority=Priority.CAMPAIGN)
+    dispatch(ours)
+
+    assert texts() == ["campaign 1", "person", "campaign 2"]
+    assert rests == [3]  # after its page, not before it
