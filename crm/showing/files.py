@@ -17,7 +17,7 @@ def file_name(item: Bubble) -> str:
     return (item.attachment.filename if item.attachment else "") or kind_name(file_kind(item))
 
 
-_LOOKS = {"image": "image", "video": "video", "audio": "audio", "sticker": "sticker"}
+_LOOKS = {"image": "image", "video": "video", "audio": "audio", "voice": "audio", "sticker": "sticker"}
 _PLAYED = frozenset({"audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "video/mp4", "video/webm"})
 _DRAWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 

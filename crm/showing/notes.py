@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from crm.showing.files import minutes
 from crm.showing.kinds import kind_icon, kind_name
-from crm.views.log import Bubble
+from crm.views.log import CALL_PERMISSION, Bubble
 from whatsapp import phones
 
 _SYSTEM = {
@@ -17,9 +17,10 @@ _SYSTEM = {
 
 
 def note_icon(item: Bubble) -> str:
-    return {"edit": "pencil", "revoke": "trash", "call_end": "phone"}.get(item.message.type) or kind_icon(
-        item.message.type
-    )
+    if item.message.payload.get("type") == CALL_PERMISSION:
+        return kind_icon("call")
+    kind = item.message.type
+    return {"edit": "pencil", "revoke": "trash", "call_end": "phone"}.get(kind) or kind_icon(kind)
 
 
 def note_words(item: Bubble) -> str:
@@ -30,6 +31,8 @@ def note_words(item: Bubble) -> str:
         return _call(message.amendment.call if message.amendment else None)
     if message.type == "call_end":
         return _call(content)
+    if content.get("type") == CALL_PERMISSION:
+        return _call_permission(content.get(CALL_PERMISSION))
     if message.type == "request_welcome":
         return _("They opened the chat and have not written yet.")
     if message.type == "edit":
@@ -40,6 +43,11 @@ def note_words(item: Bubble) -> str:
     said = known() if known else message.text or kind_name("system")
     new_phone = str(content.get("phone") or "") if content.get("kind") == "user_changed_number" else ""
     return f"{said} {phones.display(new_phone)}" if new_phone else said
+
+
+def _call_permission(reply: Any) -> str:
+    accepts = isinstance(reply, dict) and reply.get("response") == "accept"
+    return _("They let us call them.") if accepts else _("They do not want us to call them.")
 
 
 def _call(ending: dict[str, Any] | None) -> str:

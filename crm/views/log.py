@@ -15,6 +15,7 @@ from crm.models import AMENDMENTS, NOTES, Activity, Attachment, Conversation, Di
 
 PAGE = 30  # two tall screens; older ones come while one scrolls
 _MOST_ACTIVITIES = 200
+CALL_PERMISSION = "call_permission_reply"
 # They stand in the thread as a line, not as a bubble: nobody said them.
 _LINES = frozenset({"call", "system", "request_welcome", *AMENDMENTS})
 
@@ -33,7 +34,8 @@ class Bubble:
     @property
     def kind(self) -> str:
         """`message`, or `note` for what is a line among the bubbles."""
-        return "note" if self.message.type in _LINES else "message"
+        is_line = self.message.type in _LINES or self.message.payload.get("type") == CALL_PERMISSION
+        return "note" if is_line else "message"
 
     @property
     def came_from_elsewhere(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crm import inbound
-from crm.models import Contact, Conversation, Message
+from crm.models import Attachment, Contact, Conversation, FileState, Message
 from tests import meta
 
 NOW = meta.now() - 3600
@@ -223,3 +223,22 @@ def test_a_call_is_a_line_that_opens_the_window_and_says_how_it_ended(ours, page
         talk = Conversation.objects.get()
         assert talk.window_expires_at and talk.unread_count == 1
         assert Message.objects.filter(type="call").count() == 1
+
+
+@pytest.mark.parametrize("voice", [True, False], ids=["voice note", "sound"])
+def test_a_sound_can_be_played_in_the_thread(ours, page, voice):
+    sound = {"id": "77", "mime_type": "audio/ogg; codecs=opus", "sha256": "bm9uZQ==", "voice": voice}
+    deliver(said("audio", sound))
+    with ours.transaction():
+        Attachment.objects.update(stored_as="somewhere", state=FileState.THERE)
+
+    assert '<audio controls preload="none"' in page()
+
+
+@pytest.mark.parametrize(
+    ("response", "words"), [("accept", "They let us call them."), ("reject", "They do not want us to call them.")]
+)
+def test_whether_they_may_be_called_is_a_line(ours, page, response, words):
+    deliver(said("interactive", {"type": "call_permission_reply", "call_permission_reply": {"response": response}}))
+
+    assert words in page()
