@@ -3,8 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
+
+from django.db import connection, transaction
+
+from tenants.context import system_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +32,25 @@ JOIN tenants_queue triage ON triage.tenant_id = n.tenant_id AND triage.is_triage
 # Once in a while is enough to know that the webhooks of a number arrive; more would make one row hot. The moment is when
 # it was stored, not when it was merged: old ones that are merged late, or again, do not show that any arrive now.
 _SEEN = """
+WITH due AS MATERIALIZED (
+    SELECT known.id, s.at FROM whatsapp_number known JOIN unnest(%s::uuid[], %s::timestamptz[]) AS s (id, at) ON s.id = known.id
+    WHERE known.last_webhook_at IS NULL OR known.last_webhook_at < s.at - interval '5 seconds'
+), free AS MATERIALIZED (
+    SELECT known.id FROM whatsapp_number known WHERE known.id IN (SELECT id FROM due)
+    ORDER BY known.id FOR NO KEY UPDATE SKIP LOCKED
+), seen AS (
+    UPDATE whatsapp_number n SET last_webhook_at = due.at FROM due JOIN free USING (id) WHERE n.id = due.id
+)
+SELECT id FROM due WHERE id NOT IN (SELECT id FROM free)
+"""
+# Of those whom somebody else is changing: waited for once nothing else is held, so that nobody waits in a circle.
+_SEEN_AFTER_ALL = """
 UPDATE whatsapp_number n SET last_webhook_at = seen.at
 FROM (
     SELECT known.id, s.at FROM whatsapp_number known JOIN unnest(%s::uuid[], %s::timestamptz[]) AS s (id, at) ON s.id = known.id
-    WHERE known.last_webhook_at IS NULL OR known.last_webhook_at < s.at - interval '5 seconds'
-    ORDER BY known.id FOR NO KEY UPDATE OF known SKIP LOCKED
+    ORDER BY known.id FOR NO KEY UPDATE OF known
 ) AS seen
-WHERE n.id = seen.id
+WHERE n.id = seen.id AND (n.last_webhook_at IS NULL OR n.last_webhook_at < seen.at)
 """
 
 
@@ -52,3 +69,10 @@ def mark_seen(cursor: Any, seen: Iterable[tuple[UUID, datetime]]) -> None:
     latest = dict(sorted(seen, key=lambda pair: pair[1]))
     if latest:
         cursor.execute(_SEEN, [list(latest), list(latest.values())])
+        if busy := {number_id: latest[number_id] for (number_id,) in cursor.fetchall()}:
+            transaction.on_commit(partial(_mark_after_all, busy))
+
+
+def _mark_after_all(busy: dict[UUID, datetime]) -> None:
+    with system_transaction(), connection.cursor() as cursor:
+        cursor.execute(_SEEN_AFTER_ALL, [list(busy), list(busy.values())])

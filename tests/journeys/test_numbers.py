@@ -74,7 +74,7 @@ def test_an_alert_leads_to_what_solves_it_and_is_marked_as_seen(running, person)
         value={"display_phone_number": "5117001002", "event": "PIN_RESET_REQUEST", "requester": "1"},
     )
     alert = supervisor.locator(".notice", has_text="PE Soporte")
-    for _ in range(40):
+    for _ in range(120):
         supervisor.goto("/alerts/")
         if alert.count():
             break

@@ -76,6 +76,7 @@
       const old = byId(part.id);
       if (!old || old.isEqualNode(part) || isBusy(old, began)) return;
       const focused = old.contains(document.activeElement) ? document.activeElement.name : "";
+      keepChoices(old, part);
       old.replaceWith(part);
       process(part);
       if (focused) part.querySelector(`[name="${focused}"]`)?.focus({ preventScroll: true });
@@ -97,9 +98,19 @@
   // A menu that is open, a field that is being filled, or a form whose answer is under way is not pulled away: htmx
   // tells what the answer says to the form that asked, and nobody would hear it. A form that was answered is done with,
   // but only by what was asked for after its answer: what was under way then does not know of it yet.
-  const BUSY = "details.menu[open], :is(input, select):focus:not([data-answered] *), .htmx-request";
+  const BUSY = "details.menu[open], :is(input, select):focus:not([data-answered] *), .htmx-request, :is(button, summary, a):active";
   const isBusy = (part, began) => part.querySelector(BUSY)
     || [...part.querySelectorAll("[data-answered]")].some((form) => Number(form.dataset.answered) > began);
+
+  // What somebody chose or wrote and has not handed in yet stays chosen in what takes its place.
+  const isChanged = (field) => field.matches("select")
+    ? field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected))
+    : field.value !== field.defaultValue;
+  const keepChoices = (old, part) => old.querySelectorAll("form select, form input:is([type=text], [type=search], :not([type]))").forEach((field) => {
+    if (!field.name || field.closest("[data-answered]") || !isChanged(field)) return;
+    const twin = [...part.querySelectorAll(`[name="${field.name}"]`)].find((each) => each.form?.getAttribute("action") === field.form.getAttribute("action"));
+    if (twin && (!twin.options || [...twin.options].some((option) => option.value === field.value))) twin.value = field.value;
+  });
 
   // Rows do not jump under the pointer: while it is over the list they change where they are, and move when it leaves.
   const isWatched = () => list().matches(":hover") || list().contains(document.activeElement);
