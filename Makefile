@@ -9,9 +9,10 @@ BIN := .venv/bin
 run: .venv/base.stamp
 	@$(BIN)/python -m crm.local run
 
-# Two processes, each with servers of its own: half of what the tests do is wait.
+# Journeys alone, as a person's machine would be; the rest in two processes, each with servers of its own: half is waiting.
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest tests/journeys
+	$(BIN)/python -m pytest -n 2 --ignore tests/journeys
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -38,8 +38,8 @@ set_local_environment()
 TESTS = Path(__file__).resolve().parent
 # What takes long begins first, so that nobody waits for it in the end. A part starts what all of its tests share, and
 # stays in one process; of the others each file does.
-_FIRST = ("journeys", "isolation", "local", "faults", "architecture", "tenants")
-_WHOLE = frozenset({"journeys", "faults"})
+_FIRST = ("faults", "isolation", "local", "architecture", "tenants")
+_WHOLE = frozenset({"faults"})
 _hands_out = "PYTEST_XDIST_WORKER" not in os.environ and any(each.startswith("-n") for each in sys.argv[1:])
 
 servers = Servers(data_dir=_data_dir, durable=False)

@@ -4,19 +4,18 @@
   const inbox = document.getElementById("inbox");
   if (!inbox) return;
 
-  const SOON = 50, COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000, GIVE_UP = 15_000;
+  const COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000, GIVE_UP = 15_000;
   const byId = (id) => document.getElementById(id);
   const list = () => byId("rows");
   const process = (node) => window.htmx?.process(node);
 
   // --- Asking ------------------------------------------------------------------------------------------------------
-  let named = new Set(), everything = false, timer = null, asking = false, pause = COALESCE, answeredAt = 0;
+  let named = new Set(), everything = false, timer = null, asking = false, pause = COALESCE;
 
   const ask = (conversations) => {
     if (conversations) conversations.forEach((id) => named.add(id));
     else everything = true;
-    // At once after a quiet time, in company where much happens.
-    if (!timer && !asking) timer = setTimeout(fetchChanges, Math.max(SOON, answeredAt + pause - performance.now()));
+    if (!timer && !asking) timer = setTimeout(fetchChanges, pause);
   };
 
   const get = async (ids) => {
@@ -63,7 +62,6 @@
       pause = AFTER_FAILURE;
     }
     asking = false;
-    answeredAt = performance.now();
     if (everything || named.size) ask([]);
   };
 
