@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -30,8 +31,7 @@ def _make(file: Path) -> None:
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(made, indent=2))
     try:
-        os.link(draft, file)  # all or nothing, and the first of two commands at the same moment wins
-    except FileExistsError:
-        pass  # the other's are as good
+        with suppress(FileExistsError):  # all or nothing; of two commands at the same moment the first wins
+            os.link(draft, file)
     finally:
         draft.unlink()

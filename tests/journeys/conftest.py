@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,11 +86,9 @@ def _wait_until_ready(process: subprocess.Popen, url: str, log: Path) -> None:
     while time.monotonic() < until:
         if process.poll() is not None:
             break
-        try:
+        with suppress(requests.RequestException):  # it is not listening yet
             if requests.get(url, timeout=5).status_code == 200:
                 return
-        except requests.RequestException:
-            pass  # not listening yet
         time.sleep(0.3)
     pytest.fail(f"Ventana did not get ready:\n{log.read_text()[-4000:]}")
 
