@@ -81,7 +81,6 @@ class Postgres(Server):
             "unix_socket_directories": "",  # their paths may be 107 bytes long; a checkout's may be longer
             "max_connections": 100,
             "shared_buffers": "256MB",
-            "max_wal_size": "512MB",
             "wal_level": "minimal",
             "max_wal_senders": 0,
             "io_method": "sync",  # no extra processes
@@ -96,8 +95,11 @@ class Postgres(Server):
         if self.durable:
             # No disk of today turns: an index is worth it far earlier than by default.
             options["random_page_cost"] = 1.1
+            # Writers do not wait for a full buffer, nor for a checkpoint in the midst of a burst, after which every page
+            # is written whole once more.
+            options |= {"wal_buffers": "32MB", "max_wal_size": "1GB"}
         else:
-            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
         program = binary("postgres")
         words = [*unprivileged(program, folder=self.data_dir), str(program), "-D", str(self.folder)]
         return words + [f"--{option}={value}" for option, value in options.items()]
