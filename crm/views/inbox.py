@@ -44,7 +44,7 @@ def index(request: MemberRequest) -> HttpResponse:
 @member_required
 @require_GET
 def changes(request: MemberRequest) -> HttpResponse:
-    """What `ids` look like now (without ids: the first page), the counters, and all of the open conversation.
+    """What `ids` look like now (without ids: the first page and what is below), the counters, and the open conversation.
 
     The page puts each part where it has one with the same id; see live.js.
     """
@@ -54,9 +54,12 @@ def changes(request: MemberRequest) -> HttpResponse:
         rows = listing.rows_of(asked, filters, membership=request.membership, now=now)
         present = {row.conversation.pk for row in rows}
         gone = [id for id in asked if id not in present]
+        first = None
     else:
-        rows, gone = listing.page(filters, membership=request.membership, now=now).rows, []
+        first = listing.page(filters, membership=request.membership, now=now)
+        rows, gone = first.rows, []
     context = frame_context(request, filters, now=now) | {
+        "listing": first,
         "rows": rows,
         "gone": gone,
         "sections": listing.sections(filters, membership=request.membership, now=now),

@@ -8,7 +8,7 @@ from playwright.sync_api import APIResponse, Page, Route, expect
 
 pytestmark = pytest.mark.journey
 
-OURS = "100000000000001"
+OURS, SUPPORT = "100000000000001", "100000000000002"
 
 
 @pytest.fixture
@@ -149,6 +149,7 @@ def test_keys_move_close_reopen_search_and_explain(person, customer):
     page.mouse.move(900, 300)
     page.keyboard.press("e")
     expect(page.locator(".activity").last).to_contain_text(re.compile("cerró|closed"))
+    expect(page.locator(".thread__head [data-key=e]")).to_contain_text(re.compile("Reabrir|Reopen"))
     page.keyboard.press("e")
     expect(page.locator(".activity").last).to_contain_text(re.compile("reabrió|reopened"))
 
@@ -176,6 +177,29 @@ def test_rows_do_not_move_under_the_pointer(person, customer):
 
     page.mouse.move(900, 300)
     expect(page.locator("#rows .conv__name").first).to_have_text("Primera Fila")
+
+
+def test_a_list_that_is_open_all_day_stays_short_and_loses_nobody(person, running):
+    page = person("admin@demo.test")
+    page.goto("/inbox/?mode=all")
+    shown = page.locator("#rows > .list-row")
+    expect(page.locator("#more")).to_be_attached()
+    names = [f"Tarde Larga {i:03}" for i in range(190)]
+    for i, name in enumerate(names):  # to a number that the other people here do not see
+        running.customer_writes(phone_number_id=SUPPORT, **{"from": f"51983000{i:03}"}, name=name, text="sigo aquí")
+        if i == 150:
+            expect(row(page, name)).to_be_visible(timeout=ARRIVES)
+    expect(row(page, names[-1])).to_be_visible(timeout=ARRIVES)
+    expect(shown.nth(150)).not_to_be_attached()
+
+    page.locator(".list-pane__scroll").hover()
+    for _ in range(40):
+        page.mouse.wheel(0, 4_000)
+        if shown.filter(has_text=names[0]).count():
+            break
+        page.wait_for_timeout(250)
+    there = shown.filter(has_text="Tarde Larga").evaluate_all("rows => rows.map((row) => row.dataset.name)")
+    assert sorted(there) == names  # those of one second in any order
 
 
 def test_without_the_stream_the_page_says_so_and_still_works(person, customer):

@@ -20,22 +20,22 @@
   const showWhichIsOpen = () => {
     const conversation = document.getElementById("conversation");
     const open = conversation?.dataset.open;
-    document.querySelectorAll("#rows .list-row").forEach((row) => {
-      const link = row.querySelector(".conv");
-      if (row.id === `conversation-${open}`) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    });
+    const here = document.querySelector(`#conversation-${open || "none"} > .conv`);
+    document.querySelectorAll("#rows .conv[aria-current]").forEach((link) => link !== here && link.removeAttribute("aria-current"));
+    if (here && !here.hasAttribute("aria-current")) here.setAttribute("aria-current", "true");
     if (conversation?.dataset.title) document.title = conversation.dataset.title;
   };
 
   // The side panel: open on a wide screen until it is closed, a drawer on a narrow one.
-  const isNarrow = () => matchMedia("(width < 75rem)").matches;
+  const narrow = matchMedia("(width < 75rem)");
   const showPanel = () => {
     const inbox = document.getElementById("inbox");
     if (!inbox) return;
-    if (!isNarrow() && recall("panel") === "off") inbox.dataset.panel = "off";
-    document.querySelectorAll("[data-panel-toggle][aria-pressed]").forEach((button) => {
-      button.setAttribute("aria-pressed", String(isNarrow() ? inbox.dataset.panel === "on" : inbox.dataset.panel !== "off"));
+    const isNarrow = narrow.matches;
+    if (!isNarrow && recall("panel") === "off") inbox.dataset.panel = "off";
+    const isShown = String(isNarrow ? inbox.dataset.panel === "on" : inbox.dataset.panel !== "off");
+    document.querySelectorAll(`[data-panel-toggle][aria-pressed]:not([aria-pressed="${isShown}"])`).forEach((button) => {
+      button.setAttribute("aria-pressed", isShown);
     });
     document.querySelectorAll("details[data-remember]").forEach((details) => {
       const state = recall(`panel:${details.dataset.remember}`);
@@ -45,9 +45,9 @@
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-panel-toggle]")) return;
     const inbox = document.getElementById("inbox");
-    const isShown = isNarrow() ? inbox.dataset.panel === "on" : inbox.dataset.panel !== "off";
+    const isShown = narrow.matches ? inbox.dataset.panel === "on" : inbox.dataset.panel !== "off";
     inbox.dataset.panel = isShown ? "off" : "on";
-    if (!isNarrow()) remember("panel", inbox.dataset.panel);
+    if (!narrow.matches) remember("panel", inbox.dataset.panel);
     showPanel();
   });
   document.addEventListener(
@@ -93,10 +93,10 @@
   });
 
   const settle = () => {
-    document.documentElement.dataset.js = "";
     showWhichIsOpen();
     showPanel();
   };
+  document.documentElement.dataset.js = "";
   document.addEventListener("htmx:afterSettle", settle);
   document.addEventListener("htmx:historyRestore", settle);
   document.addEventListener("inbox-updated", settle);

@@ -5,6 +5,7 @@
   if (!inbox) return;
 
   const COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000, GIVE_UP = 15_000;
+  const MOST_ROWS = 150;
   const byId = (id) => document.getElementById(id);
   const list = () => byId("rows");
   const process = (node) => window.htmx?.process(node);
@@ -46,8 +47,12 @@
     named = all ? new Set() : new Set([...named].slice(MOST_NAMED));
     try {
       const { answer, isStale } = await get(all ? [] : ids);
-      const shown = new Set([...answer.querySelectorAll("[data-rows] > li")].map((row) => row.id));
+      const rows = [...answer.querySelectorAll("[data-rows] > li")], shown = new Set(rows.map((row) => row.id));
+      const more = all && answer.querySelector("[data-below] > #more"), last = rows.at(-1);
+      const isWhole = !more || (!isTorn && reaches(last) && !isTooLong());
       apply(answer, isStale, began);
+      if (!isWhole) cutBelow(last.id, more);
+      if (!all && isTooLong()) everything = true;
       if (all) {
         // Rows below the first page, or that left the view: ask for them by name.
         const rest = [...(list()?.querySelectorAll(".list-row") ?? [])].filter((row) => !shown.has(row.id));
@@ -132,14 +137,14 @@
   };
 
   const insert = (row, isKnown = false) => {
-    const rows = [...list().querySelectorAll(`.list-row[data-section="${row.dataset.section}"]`)];
+    const { section, position } = row.dataset, here = Number(position);
+    const isOfSection = (node) => node?.matches(".list-row") && node.dataset.section === section;
     // WhatsApp's moments are whole seconds: of two in the same one, the later comes first where the newest do (below 0).
-    const here = Number(row.dataset.position);
-    const below = rows.find((each) => Number(each.dataset.position) > here || (here < 0 && Number(each.dataset.position) === here));
-    const above = rows.at(-1) ?? byId(`section-${row.dataset.section}`);
-    const endsPage = !above || above.nextElementSibling?.id === "more";
-    if (below) below.before(row);
-    else if (endsPage && byId("more")) return; // further down than what is loaded
+    const isBelow = (each) => Number(each.dataset.position) > here || (here < 0 && Number(each.dataset.position) === here);
+    let above = byId(`section-${section}`), below = above?.nextElementSibling; // from the top: what is new comes near it
+    while (isOfSection(below) && !isBelow(below)) [above, below] = [below, below.nextElementSibling];
+    if (isOfSection(below)) below.before(row);
+    else if (byId("more") && (!above || below?.id === "more")) return; // further down than what is loaded
     else if (above) above.after(row);
     else byId("nobody").before(row);
     process(row);
@@ -151,6 +156,29 @@
     if (isWatched()) row.dataset.gone = "";
     else row.remove();
   };
+
+  // A list stays whole and short. Where so much came that the first page does not reach what was there before, or where the
+  // page has been open all day, what is below the first page goes, and comes again as one scrolls; never under somebody's eyes.
+  let isTorn = false;
+  const isLookedThrough = () => list().parentElement.scrollTop > 0 || list().contains(document.activeElement);
+  const isTooLong = () => byId("more") && list().getElementsByClassName("list-row").length > MOST_ROWS && !isLookedThrough();
+
+  const reaches = (last) => {
+    const old = last && byId(last.id);
+    return old && old.dataset.section === last.dataset.section && old.dataset.position === last.dataset.position;
+  };
+
+  const cutBelow = (id, more) => {
+    const last = byId(id);
+    if (!last || isLookedThrough()) return (isTorn = true);
+    isTorn = false;
+    while (last.nextElementSibling && last.nextElementSibling.id !== "nobody") last.nextElementSibling.remove();
+    last.after(more);
+    process(more);
+  };
+  document.addEventListener("scroll", (event) => {
+    if (isTorn && event.target === list()?.parentElement && !isLookedThrough()) ask();
+  }, true);
 
   document.addEventListener("pointerout", (event) => {
     if (!event.target.closest?.("#rows") || event.relatedTarget?.closest?.("#rows")) return;
