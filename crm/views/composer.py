@@ -16,7 +16,7 @@ from crm import filling
 from crm.blanks import blanks_for, filled
 from crm.flows.sending import sendable
 from crm.forms import ASKED, CardForm, LocationForm, MessageForm, ProductForm, TemplateMessageForm, templates_for
-from crm.models import Conversation, Message, QuickReply
+from crm.models import Conversation, Message, QuickReply, ReplyKind
 from crm.template_words import why_not
 from whatsapp import template_filling
 from whatsapp.capabilities import CAPABILITIES
@@ -104,10 +104,12 @@ def for_text(
     `quoted` is a message's id, `asks` what the button under the text asks for.
     """
     message = _message(conversation, form["quoted"].value() if form else quoted)
+    asks = reply.asks if reply else asks
     asks = asks if asks in ASKED and CAPABILITIES[conversation.number.provider].interactive else ""
-    initial = {"quoted": message.pk if message else "", "asks": asks}
+    initial: dict[str, Any] = {"quoted": message.pk if message else "", "asks": asks}
     if reply:
-        initial |= {"text": filled(reply.text, blanks_for(conversation.contact)), "options": reply.options}
+        words = filled(reply.text, blanks_for(conversation.contact))
+        initial |= {"text": words, "options": reply.options, "flow": reply.flow_id, "flow_label": reply.flow_label}
     form = form or MessageForm(conversation=conversation, initial=initial)
     has_templates = CAPABILITIES[conversation.number.provider].has_templates
     return Composer(conversation, TEXT, form, quoted=message, has_templates=has_templates)
@@ -154,7 +156,13 @@ def for_card(conversation: Conversation, form: CardForm | None = None) -> Compos
     return Composer(conversation, CARD, form or CardForm(country=""))
 
 
-def for_product(conversation: Conversation, form: ProductForm | None = None) -> Composer:
+def for_product(
+    conversation: Conversation, form: ProductForm | None = None, *, reply: QuickReply | None = None
+) -> Composer:
+    """The form for a product: empty, with what was refused, or with a quick reply's."""
+    if form is None and reply:
+        words = filled(reply.text, blanks_for(conversation.contact))
+        form = ProductForm(initial={"product": reply.product, "words": words})
     return Composer(conversation, PRODUCT, form or ProductForm())
 
 
@@ -172,11 +180,12 @@ def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) ->
         return for_location(conversation)
     if wanted == CARD and able.contact_cards:
         return for_card(conversation)
+    reply = _reply(conversation, query.get("reply", ""))
+    if reply and reply.kind == ReplyKind.PRODUCT:
+        return for_product(conversation, reply=reply)
     if wanted == PRODUCT and able.interactive and conversation.number.catalog_id:
         return for_product(conversation)
-    return for_text(
-        conversation, quoted=query.get("quote", ""), asks=query.get("ask", ""), reply=_reply(query.get("reply", ""))
-    )
+    return for_text(conversation, quoted=query.get("quote", ""), asks=query.get("ask", ""), reply=reply)
 
 
 def can_fill(template: Template) -> bool:
@@ -205,6 +214,6 @@ def _key(id: Any) -> UUID | None:
         return None
 
 
-def _reply(id: str) -> QuickReply | None:
+def _reply(conversation: Conversation, id: str) -> QuickReply | None:
     key = _key(id)
-    return QuickReply.objects.filter(pk=key).first() if key else None
+    return QuickReply.objects.usable_from(conversation.number).filter(pk=key).first() if key else None
