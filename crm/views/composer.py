@@ -3,6 +3,7 @@
 While it is open, the same place also holds the forms for a location and for somebody's contact.
 """
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -10,12 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from django.http import QueryDict
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext
 
 from crm import filling
 from crm.blanks import blanks_for, filled
 from crm.flows.sending import sendable
 from crm.forms import ASKED, CardForm, LocationForm, MessageForm, ProductForm, TemplateMessageForm, templates_for
+from crm.media.outgoing import limits, too_large_words
 from crm.models import Conversation, Message, QuickReply, ReplyKind
 from crm.template_words import why_not
 from whatsapp import template_filling
@@ -75,9 +78,21 @@ class Composer:
         return str(self.form["asks"].value() or "") if isinstance(self.form, MessageForm) else ""
 
     @property
-    def most_video(self) -> int:
-        """Bytes; what is larger is made smaller first."""
-        return CAPABILITIES[self.conversation.number.provider].media["video"].max_bytes
+    def file_limits(self) -> str:
+        """The most bytes of each kind of file, as JSON for the page, which says it before anything is sent."""
+        return json.dumps(limits(CAPABILITIES[self.conversation.number.provider]))
+
+    @property
+    def file_words(self) -> str:
+        """What may be attached, in a sentence."""
+        most = {kind: filesizeformat(size) for kind, size in json.loads(self.file_limits).items()}
+        return gettext(
+            "Attach files: photos and sounds up to %(image)s, videos up to %(video)s, documents up to %(document)s"
+        ) % ({"image": "–", "video": "–", "document": "–"} | most)
+
+    @property
+    def too_large(self) -> dict[str, str]:
+        return {"file": too_large_words(), "video": too_large_words(is_video=True)}
 
     @property
     def values(self) -> dict[str, str]:

@@ -103,7 +103,9 @@ def test_the_rail_counts_them_for_who_may_see_them(client, ours, who, shown):
 def test_on_a_phone_ones_own_page_leads_there(client, ours):
     alert(ours)
 
-    assert 'href="/alerts/"' in page(client, ours.supervisor, "/profile/").split("more-places")[1]
+    more = page(client, ours.supervisor, "/profile/").split("more-places")[1]
+    assert all(f'href="{address}"' in more for address in ("/alerts/", "/broadcasts/", "/dashboard/"))
+    assert 'aria-label="More, 1"' in page(client, ours.supervisor, "/inbox/")
     assert 'href="/alerts/"' not in page(client, ours.ana, "/profile/")
 
 
