@@ -5,7 +5,7 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from crm.inbound.directory import Line
-from crm.inbound.people import contact_of, keys_of, resolve
+from crm.inbound.people import join, keys_of
 from crm.models import IdentityKind
 from whatsapp.events import IdentityChanged, PreferenceChanged
 
@@ -40,18 +40,12 @@ def merge_identities(cursor: Any, events: list[tuple[Line, IdentityChanged]]) ->
         new = keys_of(line.tenant_id, event.person)
         contact_id = next((owner for key in old if (owner := _owner(cursor, key))), None)
         if contact_id is None:
-            owners = resolve(cursor, [(line.tenant_id, event.person, event.at)])
-            contact_id = contact_of(owners, line.tenant_id, event.person)
+            contact_id = join(cursor, line.tenant_id, previous=event.previous, person=event.person, at=event.at)
         if contact_id is None:
             continue
-        for key, address in (old | new).items():
+        for key, address in new.items():
             cursor.execute(_LINK, [uuid7(), line.tenant_id, contact_id, key[1], key[2], address])
-            if (
-                key in new
-                and key[1] == IdentityKind.PHONE
-                and event.previous.phone
-                and _owner(cursor, key) == contact_id
-            ):
+            if key[1] == IdentityKind.PHONE and event.previous.phone and _owner(cursor, key) == contact_id:
                 cursor.execute(_NEW_PHONE, [event.person.phone, contact_id, event.previous.phone])
 
 
