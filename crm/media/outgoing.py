@@ -92,7 +92,7 @@ def limits(capabilities: Capabilities) -> dict[str, int]:
 
     Photos and sounds are made to fit on their way. A larger video has to be made smaller first, which is asked for.
     """
-    kinds = {"image": Image, "audio": Audio, "video": Video, "document": Document}
+    kinds: dict[str, type[Media]] = {"image": Image, "audio": Audio, "video": Video, "document": Document}
     return {
         name: MOST_BEFORE_SHRINKING if kind in (Image, Audio) else capabilities.media[kind.type].max_bytes
         for name, kind in kinds.items()
