@@ -17,3 +17,7 @@ def test_each_kind_of_message_is_seen_in_the_inbox(running, person, scene):
     ana.locator(".conv", has_text=scene.name).click()
     for kind in scene.kinds:
         expect(kinds.found(ana.locator("#inbox"), kind).first, kind.name).to_be_visible()
+
+    # Closed, so that they stand before nobody whom another journey looks for.
+    ana.locator(".thread__actions form[action$='/closure/'] button").click()
+    expect(ana.locator(".activity").last).to_contain_text("cerró")
