@@ -162,6 +162,35 @@ def _restricted(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
     )
 
 
+# Why the phone that shares a number is no longer connected (Cloud API, webhook `account_update`, `disconnection_info`).
+_DISCONNECTIONS: dict[str, Callable[[], str]] = {
+    "ACCOUNT_DISCONNECTED": lambda: _("Somebody disconnected it in the WhatsApp Business app."),
+    "BUSINESS_DOWNGRADE": lambda: _("Its phone uses plain WhatsApp now. Install WhatsApp Business on it again."),
+    "CHANGE_NUMBER": lambda: _("Its phone has another number now. Connect that one, or change it back."),
+    "COMPANION_INACTIVITY": lambda: _("Its connection was not used for about 30 days."),
+    "PRIMARY_INACTIVITY": lambda: _(
+        "Nobody opened WhatsApp Business on its phone for about 14 days. Open it there every few days."
+    ),
+    "USER_RE_REGISTERED": lambda: _("WhatsApp Business was set up anew on its phone."),
+}
+
+
+def _disconnected(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
+    known = _DISCONNECTIONS.get(str(facts.get("reason", "")))
+    why = known() if known else _("Meta no longer lets this app use it.")
+    return Words(
+        _("%(number)s is no longer connected") % {"number": name},
+        name,
+        f"{why} "
+        + _(
+            "Nothing is sent or received until it is connected again: with a phone, in the app, Settings › Account ›"
+            " Business platform; without one, by giving the app access to the account in Meta's business settings."
+        ),
+        _("See what is missing"),
+        _page(alert),
+    )
+
+
 def _account_warning(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
     details = ", ".join(str(each).replace("_", " ").lower() for each in facts.get("details") or () if each)
     advice = _("Read what Meta says in WhatsApp manager › Account quality, and mark this as seen.")
@@ -268,6 +297,7 @@ _WRITERS: dict[str, Writer] = {
     health.LOWER_LIMIT: _lower_limit,
     health.NAME_REJECTED: _name_rejected,
     health.RESTRICTED: _restricted,
+    health.DISCONNECTED: _disconnected,
     health.ACCOUNT_WARNING: _account_warning,
     health.PIN_ASKED: _pin,
     watching.UNUSABLE_FILE: _file,

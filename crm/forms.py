@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from django import forms
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.explanations import sentence
 from crm.flows.sending import sendable
-from crm.models import Conversation, Message, QuickReply
+from crm.models import Conversation, Message, QuickReply, ReplyKind
 from crm.outbound import CannotSend, check_shape
 from crm.template_words import parameter_sentence
 from tenants.models import Membership, Queue
@@ -23,7 +23,7 @@ from whatsapp.outgoing import Contacts, Interactive, Location, Outgoing, Text
 from whatsapp.outgoing import Template as TemplateContent
 
 # What a text may ask for with a button under it, by the name that addresses give it.
-ASKED = {"location": interactive.LOCATION, "phone": interactive.PHONE}
+ASKED = {ReplyKind.LOCATION.value: interactive.LOCATION, ReplyKind.PHONE.value: interactive.PHONE}
 
 
 class MessageText(forms.CharField):
@@ -78,31 +78,60 @@ class MessageForm(forms.Form):
         }
 
     def _said(self) -> Outgoing:
-        text, asks, flow = (self.cleaned_data[name] for name in ("text", "asks", "flow"))
-        if asks:
-            return Interactive(kind=ASKED[asks], body=text)
-        if flow:
-            label = self.cleaned_data["flow_label"] or gettext("Open the form")
-            return Interactive(kind=FLOW, body=text, label=label, flow={"id": str(flow.pk)})
-        return said_with_choices(text, self.cleaned_data["options"])
+        given = self.cleaned_data
+        flow = given["flow"]
+        kind = given["asks"] or (ReplyKind.FLOW if flow else ReplyKind.CHOICES)
+        return said_with(
+            kind,
+            given["text"],
+            options=given["options"],
+            flow_id=str(flow.pk) if flow else "",
+            flow_label=given["flow_label"],
+        )
 
 
-def said_with_choices(text: str, options: str) -> Outgoing:
-    """The text, with what stands in `options`, one a line, to choose from; in the language of who writes."""
-    lines = [line for line in options.splitlines() if line.strip()]
+def said_with(
+    kind: str, text: str, *, options: str = "", flow_id: str = "", flow_label: str = "", product: str = ""
+) -> Outgoing:
+    """The text with what the kind of reply sends along, in the language of who writes.
+
+    `options` are one a line; words that stand on no button fall back to our own.
+    """
+    if kind in ASKED:
+        return Interactive(kind=ASKED[kind], body=text)
+    if kind == ReplyKind.FLOW:
+        label = flow_label.strip() or gettext("Open the form")
+        return Interactive(kind=FLOW, body=text, label=label, flow={"id": flow_id})
+    if kind == ReplyKind.PRODUCT:
+        return Interactive(kind=interactive.PRODUCT, body=text, product={"id": product.strip()})
+    lines = [line for line in options.splitlines() if line.strip()] if kind == ReplyKind.CHOICES else []
     return offering(text, lines, label=gettext("See options")) if lines else Text(body=text)
 
 
 class QuickReplyForm(forms.ModelForm):
-    """Prepared words; what WhatsApp would refuse is said when they are written, not when they are sent."""
+    """Prepared words; what WhatsApp would refuse is said when they are written, not when they are sent.
+
+    `kind` says what goes out with them: what was written for another kind is not kept.
+    """
+
+    kind = forms.ChoiceField(choices=ReplyKind.choices, required=False)
 
     class Meta:
         model = QuickReply
-        fields = ["shortcut", "text", "options", "queue"]
+        fields = ["shortcut", "text", "options", "asks", "flow", "flow_label", "product", "queue"]
+
+    # What of the row each kind needs; a fault is shown there.
+    _NEEDS: ClassVar[dict[str, str]] = {
+        ReplyKind.CHOICES: "options",
+        ReplyKind.FLOW: "flow",
+        ReplyKind.PRODUCT: "product",
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.initial["kind"] = self.instance.kind
         self.fields["queue"].queryset = Queue.objects.all()  # type: ignore[attr-defined]
+        self.fields["flow"].queryset = Flow.objects.sendable()  # type: ignore[attr-defined]
         self.fields["shortcut"] = forms.CharField(max_length=31)
         self.fields["text"] = MessageText(max_length=Text.MAX_LENGTH)
 
@@ -116,11 +145,21 @@ class QuickReplyForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        kind = cleaned.get("kind") or (ReplyKind.CHOICES if cleaned.get("options") else ReplyKind.TEXT)
+        cleaned["asks"] = kind if kind in ASKED else ""
+        for other, name in self._NEEDS.items():
+            if other != kind:
+                cleaned[name] = None if name == "flow" else ""
+        if kind != ReplyKind.FLOW:
+            cleaned["flow_label"] = ""
+        elif not cleaned.get("flow") and "flow" not in self.errors:
+            self.add_error("flow", _("Choose a form."))
         if cleaned.get("text"):
+            given = {name: cleaned.get(name) or "" for name in ("options", "flow_label", "product")}
             try:
-                check_shape(said_with_choices(cleaned["text"], cleaned.get("options", "")))
+                check_shape(said_with(kind, cleaned["text"], **given))
             except CannotSend as refusal:
-                self.add_error("options", refusal.explanation)
+                self.add_error(self._NEEDS.get(kind, "text"), refusal.explanation)
         return cleaned
 
 

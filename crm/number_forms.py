@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.models import Queue, Tenant
 from whatsapp import phones
+from whatsapp.capabilities import CAPABILITIES
 from whatsapp.models import Endpoint, Number
 from whatsapp.providers.base import BusinessProfile
 
@@ -129,12 +130,19 @@ class NumberForm(forms.ModelForm):
 
     class Meta:
         model = Number
-        fields = ["alias", "is_active", "is_test"]
+        fields = ["alias", "catalog_id", "is_active", "is_test"]
 
     def __init__(self, *args: Any, tenant: Tenant, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.tenant = tenant
         self.fields["alias"].label = _("What you call it")
+        self.fields["catalog_id"] = MetaId(
+            label=_("Catalogue id"),
+            required=False,
+            help_text=_("Commerce manager shows it. With one, products of that catalogue can be sent from here."),
+        )
+        if not CAPABILITIES[self.instance.provider].interactive:
+            del self.fields["catalog_id"]
         self.fields["is_active"].label = _("In use")
         self.fields["is_active"].help_text = _("Switched off it sends nothing; what arrives is still kept.")
         self.fields["is_test"].label = _("Test mode")

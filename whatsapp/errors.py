@@ -188,6 +188,8 @@ _META: Codes = _by_code(
         Reason.POLICY: (368, 131031),
         Reason.QUALITY: (131048,),
         Reason.NOT_REGISTERED: (131037, 131045, 133010),
+        # Not on Meta's page of errors; two integrations, independent of each other, name the first two. Another code is
+        # told in Meta's own words, and may be asked again.
         Reason.HANDED_OVER: (2593107,),
         Reason.HANDOVER_LATE: (2593108,),
         Reason.HISTORY_DECLINED: (2593109,),

@@ -22,6 +22,7 @@ from whatsapp.providers.base import RemoteNumber
 LOW_QUALITY = gettext_noop("number-quality-low")
 LOWER_LIMIT = gettext_noop("number-limit-lowered")
 RESTRICTED = gettext_noop("account-restricted")
+DISCONNECTED = gettext_noop("number-disconnected")
 ACCOUNT_WARNING = gettext_noop("account-warning")
 NAME_REJECTED = gettext_noop("number-name-rejected")
 PIN_ASKED = gettext_noop("number-pin-changed")
@@ -39,7 +40,9 @@ _WATCHED = {
     "name_status": HealthKind.NAME_REVIEW,
 }
 _COLUMNS = {kind: column for column, kind in _WATCHED.items()}
-_RESTRICTING = frozenset({"ACCOUNT_RESTRICTION", "ACCOUNT_DELETED", "ACCOUNT_OFFBOARDED", "PARTNER_REMOVED", "DISABLE"})
+_RESTRICTING = frozenset({"ACCOUNT_RESTRICTION", "ACCOUNT_DELETED", "DISABLE"})
+_DISCONNECTING = frozenset({"ACCOUNT_OFFBOARDED", "PARTNER_REMOVED"})
+_CONNECTING = frozenset({"ACCOUNT_RECONNECTED", "PARTNER_ADDED", "PARTNER_APP_INSTALLED"})
 _FREEING = frozenset({"ACCOUNT_RECONNECTED", "REINSTATE"})
 _STATUS_EVENTS = {"FLAGGED": "FLAGGED", "UNFLAGGED": "CONNECTED", "RESTRICTED": "RESTRICTED"}
 
@@ -58,7 +61,8 @@ def absorb(number: Number, remote: RemoteNumber, *, now: datetime) -> list[str]:
         if word:
             _change(number, column, word, at=now)
     if remote.can_send == "AVAILABLE":
-        resolve_alert(tenant_id=number.tenant_id, kind=RESTRICTED, subject=str(number.pk))
+        for kind in (RESTRICTED, DISCONNECTED):
+            resolve_alert(tenant_id=number.tenant_id, kind=kind, subject=str(number.pk))
     return list(said)
 
 
@@ -166,15 +170,19 @@ def _account_update(number: Number, value: dict[str, Any], at: datetime, speaks:
     happened = ban or event
     if not event or not note(number, HealthKind.ACCOUNT, after=happened, at=at):
         return
-    details = [_word(each.get("restriction_type")) for each in _objects(value.get("restriction_info"))]
-    details.append(_word(_object(value.get("disconnection_info")).get("reason")))
-    facts = {"event": happened, "details": [detail for detail in details if detail]}
+    if happened in _CONNECTING:
+        tell(number, DISCONNECTED, False)
     if happened in _FREEING:
         tell(number, RESTRICTED, False)
     elif not speaks:
         return
     elif happened in _RESTRICTING:
+        details = [_word(each.get("restriction_type")) for each in _objects(value.get("restriction_info"))]
+        facts = {"event": happened, "details": [detail for detail in details if detail]}
         tell(number, RESTRICTED, True, severity=Severity.CRITICAL, **facts)
+    elif happened in _DISCONNECTING:
+        reason = _word(_object(value.get("disconnection_info")).get("reason"))
+        tell(number, DISCONNECTED, True, severity=Severity.CRITICAL, event=happened, reason=reason)
     elif event == "ACCOUNT_VIOLATION":
         violation = _word(_object(value.get("violation_info")).get("violation_type"))
         tell(number, ACCOUNT_WARNING, True, event=event, details=[violation])

@@ -221,7 +221,8 @@ def _number(findings: Findings, here: Circumstances) -> Precondition:
 
 def _registered(findings: Findings) -> Precondition:
     if findings.status in ("", "CONNECTED", "FLAGGED", "RESTRICTED", "RATE_LIMITED"):
-        return Precondition(Kind.REGISTERED, State.OK, findings.status.lower().replace("_", " "))
+        detail = _("connected") if findings.status == "CONNECTED" else findings.status.lower().replace("_", " ")
+        return Precondition(Kind.REGISTERED, State.OK, detail)
     detail = findings.status.lower()
     if findings.is_coexistent:
         fix = _(

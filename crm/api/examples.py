@@ -92,7 +92,18 @@ NUMBER = _answer(
         "quality": "GREEN",
     },
 )
-QUEUE = _answer("A queue", _QUEUE | {"is_triage": False, "members": [_MEMBER]})
+QUEUE = _answer(
+    "A queue",
+    _QUEUE
+    | {
+        "is_triage": False,
+        "distribution": "by_turns",
+        "most_each": 8,
+        "hours": [{"weekday": 0, "begins": "09:00", "ends": "19:00"}],
+        "timezone": "America/Lima",
+        "members": [_MEMBER],
+    },
+)
 TEMPLATE = _answer(
     "A template",
     {

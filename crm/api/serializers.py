@@ -45,14 +45,32 @@ class QueueNameSerializer(Shape):
         fields = ["id", "name"]
 
 
+class SpanSerializer(serializers.Serializer):
+    """A part of a day in which a queue is open. One that ends no later than it begins goes on past midnight."""
+
+    weekday = serializers.IntegerField(help_text="0 is Monday.")
+    begins = serializers.TimeField(format="%H:%M")
+    ends = serializers.TimeField(format="%H:%M")
+
+
 class QueueSerializer(Shape):
     """Which of our people answer. Exactly one queue of a company is triage."""
 
     members = MemberSerializer(many=True, read_only=True)
+    hours = SpanSerializer(
+        source="opening.spans",
+        many=True,
+        read_only=True,
+        help_text="Empty: always open. On the wall clock of `timezone`.",
+    )
+    most_each = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Who has so many open conversations is given no more."
+    )
+    timezone = serializers.CharField(read_only=True, help_text="Empty: the company's.")
 
     class Meta:
         model = Queue
-        fields = ["id", "name", "is_triage", "members"]
+        fields = ["id", "name", "is_triage", "distribution", "most_each", "hours", "timezone", "members"]
 
 
 class NumberNameSerializer(Shape):

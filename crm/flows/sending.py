@@ -18,7 +18,7 @@ from whatsapp.template_filling import DATA_EXCHANGE, NAVIGATE, FlowButton
 
 def sendable(number: Number) -> Any:
     """The Flows that this number may send."""
-    return Flow.objects.sendable().filter(waba_id=number.waba_id).exclude(waba_id="")
+    return Flow.objects.sendable_from(number)
 
 
 def find(number: Number, id: Any) -> Flow | None:

@@ -96,7 +96,17 @@ WHERE c.id = n.id
 
 def resolve(cursor: Any, seen: Iterable[tuple[UUID, Person, datetime]]) -> dict[Key, UUID]:
     """Find or create the contact of every person, as identity → contact. People without any identity are left out."""
-    groups = _grouped(seen)
+    return _resolved(cursor, _grouped(seen))
+
+
+def join(cursor: Any, tenant_id: UUID, *, previous: Person, person: Person, at: datetime) -> UUID | None:
+    """The one contact of somebody who was `previous` and is `person` now; all of their identities are its."""
+    group = _Group(tenant_id, keys_of(tenant_id, previous) | keys_of(tenant_id, person))
+    group.learn(person, at)
+    return next(iter(_resolved(cursor, [group]).values()), None) if group.keys else None
+
+
+def _resolved(cursor: Any, groups: list[_Group]) -> dict[Key, UUID]:
     known = _find(cursor, [key for group in groups for key in group.keys])
     for group in groups:
         found = [known[key][0] for key in sorted(group.keys, key=lambda key: _ORDER[key[1]]) if key in known]

@@ -5,7 +5,7 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from crm.inbound.directory import Line
-from crm.inbound.people import keys_of
+from crm.inbound.people import join, keys_of
 from crm.models import IdentityKind
 from whatsapp.events import IdentityChanged, PreferenceChanged
 
@@ -29,6 +29,7 @@ WHERE id = %(contact)s AND (marketing_preference_at IS NULL OR marketing_prefere
 def merge_identities(cursor: Any, events: list[tuple[Line, IdentityChanged]]) -> None:
     """Link the new ids to the contact that had the old ones; never make a second contact of the same person.
 
+    Of somebody whose first messages come later, or in this very batch, old and new ids are one contact from now on.
     Rare (a person changes their number), so one by one. Runs before messages are placed, so that one from the new id
     in the same batch finds its contact. Merged once only: who moved there and back would move again with every replay.
     """
@@ -36,10 +37,13 @@ def merge_identities(cursor: Any, events: list[tuple[Line, IdentityChanged]]) ->
         if _is_merged(cursor, line, event):
             continue
         old = keys_of(line.tenant_id, event.previous)
+        new = keys_of(line.tenant_id, event.person)
         contact_id = next((owner for key in old if (owner := _owner(cursor, key))), None)
         if contact_id is None:
+            contact_id = join(cursor, line.tenant_id, previous=event.previous, person=event.person, at=event.at)
+        if contact_id is None:
             continue
-        for key, address in keys_of(line.tenant_id, event.person).items():
+        for key, address in new.items():
             cursor.execute(_LINK, [uuid7(), line.tenant_id, contact_id, key[1], key[2], address])
             if key[1] == IdentityKind.PHONE and event.previous.phone and _owner(cursor, key) == contact_id:
                 cursor.execute(_NEW_PHONE, [event.person.phone, contact_id, event.previous.phone])

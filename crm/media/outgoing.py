@@ -87,6 +87,31 @@ def type_of(name: str, declared: str) -> str:
     return bare[:120]
 
 
+def limits(capabilities: Capabilities) -> dict[str, int]:
+    """The most bytes that may be chosen, by what a file's type begins with; `document` for every other one.
+
+    Photos and sounds are made to fit on their way. A larger video has to be made smaller first, which is asked for.
+    """
+    kinds: dict[str, type[Media]] = {"image": Image, "audio": Audio, "video": Video, "document": Document}
+    return {
+        name: MOST_BEFORE_SHRINKING if kind in (Image, Audio) else capabilities.media[kind.type].max_bytes
+        for name, kind in kinds.items()
+        if kind.type in capabilities.media
+    }
+
+
+def too_large_words(*, is_video: bool = False) -> str:
+    """What is said of a file that is beyond its limit, with `{name}`, `{size}` and `{limit}` to be filled in."""
+    words = {"name": "{name}", "size": "{size}", "limit": "{limit}"}
+    return _too_large(is_video=is_video) % words
+
+
+def _too_large(*, is_video: bool) -> str:
+    if is_video:
+        return _("“%(name)s” is %(size)s; WhatsApp takes videos up to %(limit)s. Choose “Make large videos smaller”.")
+    return _("“%(name)s” is %(size)s; WhatsApp takes this kind of file up to %(limit)s.")
+
+
 def limit_in_words(kind: type[Media], capabilities: Capabilities) -> str:
     return filesizeformat(capabilities.media[kind.type].max_bytes)
 
@@ -116,12 +141,7 @@ def _check_size(
     if can_turn and size <= MOST_BEFORE_SHRINKING:
         return
     words = {"name": name, "size": filesizeformat(size), "limit": filesizeformat(limit.max_bytes)}
-    if kind is Video:
-        raise RefusedFile(
-            _("“%(name)s” is %(size)s; WhatsApp takes videos up to %(limit)s. Choose “Make large videos smaller”.")
-            % words
-        )
-    raise RefusedFile(_("“%(name)s” is %(size)s; WhatsApp takes this kind of file up to %(limit)s.") % words)
+    raise RefusedFile(_too_large(is_video=kind is Video) % words)
 
 
 def _name(given: str) -> str:

@@ -38,6 +38,8 @@ AT_ONCE = 4
 LONGEST_RUN_SECONDS = 60.0
 WAITS = (2, 5, 15, 60, 300, 900, 1800, 3600)
 MOST_TRIES = 16  # eight hours of tries; the button of the message begins anew
+# A token is mended by a person, who may not be there for days; WhatsApp keeps a file for seven (media page, 2026-06-16).
+MOST_TRIES_REFUSED = 16 + 160
 
 _CLAIM = """
 WITH due AS (
@@ -247,7 +249,7 @@ def _settle(job: Job, result: Result) -> bool:
         mine = Attachment.objects.filter(pk=job.attachment.pk, attempts=job.attempt, state=FileState.WORKING)
         if not result.failure:
             changed = mine.update(**result.values, state=FileState.THERE, failure="", next_attempt_at=None)
-        elif result.again and job.attempt < MOST_TRIES:
+        elif _goes_on(job, result):
             wait = WAITS[min(job.attempt, len(WAITS)) - 1]
             changed = mine.update(state=FileState.WAITING, failure=result.failure, next_attempt_at=_in(wait))
         else:
@@ -261,6 +263,12 @@ def _settle(job: Job, result: Result) -> bool:
     return not result.failure
 
 
+def _goes_on(job: Job, result: Result) -> bool:
+    """Whether it is tried again by itself."""
+    waits_for_token = result.failure == explanations.FILE_REFUSED and not job.is_ours
+    return result.again and job.attempt < (MOST_TRIES_REFUSED if waits_for_token else MOST_TRIES)
+
+
 def _go_on(job: Job, result: Result) -> None:
     """The message that waited for its file is due now, or has failed with it."""
     message = Message.objects.select_for_update(no_key=True).get(pk=job.message_id)
@@ -272,7 +280,7 @@ def _go_on(job: Job, result: Result) -> None:
         message.save(update_fields=["payload", "next_attempt_at"])
         Attachment.objects.filter(pk=job.attachment.pk).update(uploaded_at=_in(0))
         bells.ring_dispatch(message.tenant_id, message.number_id)
-    elif not (result.again and job.attempt < MOST_TRIES):
+    elif not _goes_on(job, result):
         # What a person sees as a moment goes with the demonstration's clock where that is ahead.
         message.status, message.failed_at, message.error_reason = (
             MessageStatus.FAILED, Now() + clock.ahead(), result.failure

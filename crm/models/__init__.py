@@ -17,7 +17,7 @@ from crm.models.messages import (
 )
 from crm.models.money import Budget, MessageHour, RollupProgress
 from crm.models.optouts import MarketingWords
-from crm.models.replies import QuickReply
+from crm.models.replies import QuickReply, ReplyKind
 from crm.models.search import MessageWord, SearchProgress
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "Priority",
     "QuickReply",
     "Reaction",
+    "ReplyKind",
     "RollupProgress",
     "SearchProgress",
     "Source",

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from crm.models import Message
+
 
 def place(content: dict[str, Any]) -> dict[str, str]:
     """Title, details and map address of a location; the object is whatever the customer's WhatsApp wrote."""
@@ -24,19 +26,44 @@ def place(content: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def cards(content: dict[str, Any]) -> list[dict[str, str]]:
-    """Name and phones of each shared contact."""
+def cards(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Name and details of each shared contact; `is_own` where it is the sender's own, which we had asked for."""
     found = content.get("contacts")
     return [
         {
             "name": str(name.get("formatted_name") or name.get("first_name") or _("Contact")),
-            "phones": ", ".join(
-                str(each.get("phone") or each.get("wa_id") or "") for each in _objects(card.get("phones"))
-            ),
+            "details": " · ".join(_card_details(card)),
+            "is_own": card.get("origin") == "contact_request",
         }
         for card in _objects(found)
         if isinstance(name := card.get("name") or {}, dict)
     ]
+
+
+def _card_details(card: dict[str, Any]) -> list[str]:
+    company = card.get("org")
+    found = [str(each.get("phone") or each.get("wa_id") or "") for each in _objects(card.get("phones"))]
+    found += [str(company.get("company") or "") if isinstance(company, dict) else ""]
+    found += [str(each.get("email") or "") for each in _objects(card.get("emails"))]
+    return [each for each in found if each]
+
+
+def tapped(message: Message) -> dict[str, str]:
+    """How an answer came that was not typed, and what its row of a list explained; empty for what was typed or is ours."""
+    if message.is_outbound:
+        return {}
+    if message.type == "button":
+        return {"how": _("Tapped a button")}
+    kind = str(message.payload.get("type") or "") if message.type == "interactive" else ""
+    if kind == "button_reply":
+        return {"how": _("Tapped a button")}
+    if kind != "list_reply":
+        return {}
+    row = message.payload.get(kind)
+    return {
+        "how": _("Chose from a list"),
+        "details": str(row.get("description") or "") if isinstance(row, dict) else "",
+    }
 
 
 def products(content: dict[str, Any]) -> list[dict[str, str]]:

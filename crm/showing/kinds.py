@@ -9,7 +9,7 @@ from crm.views.log import Bubble
 _KINDS = {
     "image": ("image", lambda: _("Photo")),
     "video": ("video", lambda: _("Video")),
-    "audio": ("mic", lambda: _("Audio")),
+    "audio": ("play", lambda: _("Audio")),
     "voice": ("mic", lambda: _("Voice message")),
     "document": ("file", lambda: _("Document")),
     "sticker": ("smile", lambda: _("Sticker")),

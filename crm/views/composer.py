@@ -3,6 +3,7 @@
 While it is open, the same place also holds the forms for a location and for somebody's contact.
 """
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -10,13 +11,15 @@ from typing import Any
 from uuid import UUID
 
 from django.http import QueryDict
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext
 
 from crm import filling
 from crm.blanks import blanks_for, filled
 from crm.flows.sending import sendable
 from crm.forms import ASKED, CardForm, LocationForm, MessageForm, ProductForm, TemplateMessageForm, templates_for
-from crm.models import Conversation, Message, QuickReply
+from crm.media.outgoing import limits, too_large_words
+from crm.models import Conversation, Message, QuickReply, ReplyKind
 from crm.template_words import why_not
 from whatsapp import template_filling
 from whatsapp.capabilities import CAPABILITIES
@@ -75,9 +78,21 @@ class Composer:
         return str(self.form["asks"].value() or "") if isinstance(self.form, MessageForm) else ""
 
     @property
-    def most_video(self) -> int:
-        """Bytes; what is larger is made smaller first."""
-        return CAPABILITIES[self.conversation.number.provider].media["video"].max_bytes
+    def file_limits(self) -> str:
+        """The most bytes of each kind of file, as JSON for the page, which says it before anything is sent."""
+        return json.dumps(limits(CAPABILITIES[self.conversation.number.provider]))
+
+    @property
+    def file_words(self) -> str:
+        """What may be attached, in a sentence."""
+        most = {kind: filesizeformat(size) for kind, size in json.loads(self.file_limits).items()}
+        return gettext(
+            "Attach files: photos and sounds up to %(image)s, videos up to %(video)s, documents up to %(document)s"
+        ) % ({"image": "–", "video": "–", "document": "–"} | most)
+
+    @property
+    def too_large(self) -> dict[str, str]:
+        return {"file": too_large_words(), "video": too_large_words(is_video=True)}
 
     @property
     def values(self) -> dict[str, str]:
@@ -104,10 +119,12 @@ def for_text(
     `quoted` is a message's id, `asks` what the button under the text asks for.
     """
     message = _message(conversation, form["quoted"].value() if form else quoted)
+    asks = reply.asks if reply else asks
     asks = asks if asks in ASKED and CAPABILITIES[conversation.number.provider].interactive else ""
-    initial = {"quoted": message.pk if message else "", "asks": asks}
+    initial: dict[str, Any] = {"quoted": message.pk if message else "", "asks": asks}
     if reply:
-        initial |= {"text": filled(reply.text, blanks_for(conversation.contact)), "options": reply.options}
+        words = filled(reply.text, blanks_for(conversation.contact))
+        initial |= {"text": words, "options": reply.options, "flow": reply.flow_id, "flow_label": reply.flow_label}
     form = form or MessageForm(conversation=conversation, initial=initial)
     has_templates = CAPABILITIES[conversation.number.provider].has_templates
     return Composer(conversation, TEXT, form, quoted=message, has_templates=has_templates)
@@ -154,7 +171,13 @@ def for_card(conversation: Conversation, form: CardForm | None = None) -> Compos
     return Composer(conversation, CARD, form or CardForm(country=""))
 
 
-def for_product(conversation: Conversation, form: ProductForm | None = None) -> Composer:
+def for_product(
+    conversation: Conversation, form: ProductForm | None = None, *, reply: QuickReply | None = None
+) -> Composer:
+    """The form for a product: empty, with what was refused, or with a quick reply's."""
+    if form is None and reply:
+        words = filled(reply.text, blanks_for(conversation.contact))
+        form = ProductForm(initial={"product": reply.product, "words": words})
     return Composer(conversation, PRODUCT, form or ProductForm())
 
 
@@ -172,11 +195,12 @@ def asked_for(conversation: Conversation, query: QueryDict, *, now: datetime) ->
         return for_location(conversation)
     if wanted == CARD and able.contact_cards:
         return for_card(conversation)
+    reply = _reply(conversation, query.get("reply", ""))
+    if reply and reply.kind == ReplyKind.PRODUCT:
+        return for_product(conversation, reply=reply)
     if wanted == PRODUCT and able.interactive and conversation.number.catalog_id:
         return for_product(conversation)
-    return for_text(
-        conversation, quoted=query.get("quote", ""), asks=query.get("ask", ""), reply=_reply(query.get("reply", ""))
-    )
+    return for_text(conversation, quoted=query.get("quote", ""), asks=query.get("ask", ""), reply=reply)
 
 
 def can_fill(template: Template) -> bool:
@@ -205,6 +229,6 @@ def _key(id: Any) -> UUID | None:
         return None
 
 
-def _reply(id: str) -> QuickReply | None:
+def _reply(conversation: Conversation, id: str) -> QuickReply | None:
     key = _key(id)
-    return QuickReply.objects.filter(pk=key).first() if key else None
+    return QuickReply.objects.usable_from(conversation.number).filter(pk=key).first() if key else None

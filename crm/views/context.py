@@ -18,7 +18,7 @@ from tenants.models import Alert
 
 @dataclass(frozen=True)
 class Place:
-    """One link of the rail. `count` asks for attention."""
+    """One link of the rail. `count` asks for attention; `is_further` that a phone has it under “More”."""
 
     name: str
     icon: str
@@ -27,6 +27,7 @@ class Place:
     count: int = 0
     kind: str = "fail"
     is_outside: bool = False
+    is_further: bool = False
 
 
 class Rail:
@@ -45,8 +46,8 @@ class Rail:
             self._place("sequences", _("Sequences"), "route"),
         ]
         if self.membership and self.membership.sees_everything:
-            candidates.append(self._place("broadcasts", _("Broadcasts"), "megaphone"))
-            candidates.append(self._place("dashboard", _("Dashboard"), "chart"))
+            candidates.append(self._place("broadcasts", _("Broadcasts"), "megaphone", is_further=True))
+            candidates.append(self._place("dashboard", _("Dashboard"), "chart", is_further=True))
         return [place for place in candidates if place]
 
     @cached_property
@@ -66,9 +67,19 @@ class Rail:
             places.append(Place(_("Simulator"), "lab", settings.SIMULATOR_URL, is_outside=True))
         return [place for place in places if place]
 
+    @cached_property
+    def further(self) -> list[Place]:
+        """What the bottom bar of a phone has no room for: it stands on one's own page."""
+        return [place for place in self.places if place.is_further] + self.tools
+
     @property
-    def is_profile(self) -> bool:
-        return self.request.path == reverse("profile")
+    def further_count(self) -> int:
+        return sum(place.count for place in self.further)
+
+    @property
+    def is_further(self) -> bool:
+        """Whether this page is one's own, or one that a phone reaches from there."""
+        return self.request.path == reverse("profile") or any(place.is_here for place in self.further)
 
     @property
     def initials(self) -> str:
@@ -77,16 +88,22 @@ class Rail:
         return "".join(word[0] for word in str(self.request.user).split()[:2]).upper()
 
     def _place(
-        self, view: str, name: str, icon: str, *, count: Callable[[], int] = lambda: 0, kind: str = "fail"
+        self,
+        view: str,
+        name: str,
+        icon: str,
+        *,
+        count: Callable[[], int] = lambda: 0,
+        kind: str = "fail",
+        is_further: bool = False,
     ) -> Place | None:
         try:
             url = reverse(view)
         except NoReverseMatch:
             return None
         here = self.request.path
-        return Place(
-            name, icon, url, is_here=here == url or (url != "/" and here.startswith(url)), count=count(), kind=kind
-        )
+        is_here = here == url or (url != "/" and here.startswith(url))
+        return Place(name, icon, url, is_here=is_here, count=count(), kind=kind, is_further=is_further)
 
     def _waiting(self) -> int:
         return waiting(self.membership) if self.membership else 0

@@ -74,7 +74,7 @@ def settings(request: MemberRequest, number_id: UUID) -> HttpResponse:
         return page(request, number=number, form=form, status=422)
     changed = form.save(commit=False)
     changed.test_phones = form.cleaned_data["phones"]
-    changed.save(update_fields=["alias", "is_active", "is_test", "test_phones"])
+    changed.save(update_fields=["alias", "catalog_id", "is_active", "is_test", "test_phones"])
     messages.success(request, _("Saved."))
     return redirect("number", number.pk)
 

@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from crm.blanks import blanks_for, filled
-from crm.forms import QuickReplyForm, said_with_choices
-from crm.models import QuickReply
+from crm.forms import QuickReplyForm, said_with
+from crm.models import QuickReply, ReplyKind
 from crm.outbound import CannotSend, check_shape
 from crm.views.access import conversation_or_404, member_required
 from tenants import clock
 from tenants.models import Queue
 from tenants.requests import MemberRequest
+from whatsapp.models import Flow
 
 MOST_OFFERED = 200
 
@@ -59,7 +60,7 @@ def offered(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """What can be said here by a short name, filled in for this person."""
     conversation = conversation_or_404(request, conversation_id)
     blanks = blanks_for(conversation.contact)
-    found = QuickReply.objects.usable_by(request.membership)[:MOST_OFFERED]
+    found = QuickReply.objects.usable_by(request.membership).usable_from(conversation.number)[:MOST_OFFERED]
     replies = [{"reply": reply, "text": filled(reply.text, blanks)} for reply in found]
     return render(request, "crm/inbox/_replies.html", {"replies": replies, "conversation": conversation})
 
@@ -67,15 +68,33 @@ def offered(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 @member_required
 @require_POST
 def preview(request: MemberRequest) -> HttpResponse:
-    """How words and choices will look on the customer's phone, or what WhatsApp would say against them."""
-    text = request.POST.get("text", "")[:5000].strip()
-    content = said_with_choices(text, request.POST.get("options", "")[:2500])
+    """How it will look on the customer's phone, or what WhatsApp would say against it.
+
+    Takes the fields of a quick reply, those of the composer, and those of its form for a product.
+    """
+    given = {name: str(value)[:5000] for name, value in request.POST.items()}
+    text = (given.get("text") or given.get("words") or "").strip()
+    content = said_with(
+        _kind(given),
+        text,
+        options=given.get("options", "")[:2500],
+        flow_label=given.get("flow_label", ""),
+        product=given.get("product", ""),
+    )
     context: dict[str, Any] = {"content": content, "text": text, "now": clock.now()}
     try:
         check_shape(content)
     except CannotSend as refusal:
         context["fault"] = refusal.explanation
     return render(request, "crm/replies/_preview.html", context)
+
+
+def _kind(given: dict[str, str]) -> str:
+    if given.get("kind") or given.get("asks"):
+        return given.get("kind") or given["asks"]
+    if "words" in given:
+        return ReplyKind.PRODUCT
+    return ReplyKind.FLOW if given.get("flow") else ReplyKind.CHOICES
 
 
 def _saved(request: MemberRequest, reply: QuickReply) -> HttpResponse:
@@ -92,8 +111,10 @@ def _shown(
     request: MemberRequest, form: QuickReplyForm | None, reply: QuickReply | None = None, *, status: int = 200
 ) -> HttpResponse:
     context = {
-        "replies": QuickReply.objects.usable_by(request.membership).select_related("queue"),
+        "replies": QuickReply.objects.usable_by(request.membership).select_related("queue", "flow"),
         "queues": Queue.objects.all(),
+        "kinds": ReplyKind.choices,
+        "flows": Flow.objects.sendable().order_by("name").only("pk", "name"),
         "form": form,
         "me": request.membership,
         "reply": reply if reply and not reply._state.adding else None,

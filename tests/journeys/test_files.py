@@ -78,3 +78,25 @@ def test_a_file_that_cannot_go_says_why_and_stays(running, person):
     expect(ana.locator(".tray .composer__error")).to_be_visible()
     expect(ana.locator(".tray__file", has_text="nada.txt")).to_be_visible()
     expect(ana.locator("#composer #text")).to_have_value("le mando el texto")
+
+
+def test_what_is_too_large_is_said_before_it_leaves_the_page(running, person):
+    ana = person("ana@demo.test")
+    ana.goto("/inbox/?mode=all")
+    running.customer_writes(
+        phone_number_id="100000000000001", **{"from": "51987001043"}, name="Gina Grande", text="hola"
+    )
+    ana.locator(".conv", has_text="Gina Grande").click()
+    sent: list[str] = []
+    ana.on("request", lambda request: sent.append(request.url) if "/files/" in request.url else None)
+    video = {"name": "tienda.mp4", "mimeType": "video/mp4", "buffer": b"\0" * (17 * 1024 * 1024)}
+    ana.locator("[data-files]").set_input_files(video)
+
+    complaint = ana.locator(".tray .composer__error")
+    expect(complaint).to_contain_text("tienda.mp4")
+    expect(complaint).to_contain_text("16.0 MB")
+    ana.locator("#composer [type=submit]").click()
+    expect(complaint).to_be_visible()
+    assert sent == []
+    ana.check(".tray [name=shrink]")
+    expect(complaint).to_have_count(0)

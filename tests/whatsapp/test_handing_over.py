@@ -163,6 +163,7 @@ def test_what_we_were_told_of_a_number_counts_as_well(ours):
         ({"code": 2593109}, "declined", "history_declined"),
         ({"code": 133010}, "refused", "not_registered"),
         ({"code": 100}, "refused", "invalid"),
+        ({"code": 2593999}, "refused", "unknown"),
     ],
 )
 def test_a_refusal_is_kept_by_its_reason(ours, shared, graph_api, error, state, reason):

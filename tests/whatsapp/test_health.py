@@ -206,7 +206,8 @@ def test_each_webhook_about_a_number_is_a_line_of_its_timeline(ours, strangers, 
         ("account_update", {"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "DISABLE"}},
          health.RESTRICTED, "critical"),
         ("account_update", {"event": "PARTNER_REMOVED", "disconnection_info": {"reason": "PRIMARY_INACTIVITY"}},
-         health.RESTRICTED, "critical"),
+         health.DISCONNECTED, "critical"),
+        ("account_update", {"event": "ACCOUNT_OFFBOARDED"}, health.DISCONNECTED, "critical"),
         ("account_update", {"event": "ACCOUNT_VIOLATION", "violation_info": {"violation_type": "SCAM"}},
          health.ACCOUNT_WARNING, "warning"),
         ("account_alerts", {"entity_type": "BUSINESS", "entity_id": "1", "alert_info": {
@@ -252,6 +253,24 @@ def test_a_restriction_that_is_over_is_resolved(ours):
     happens("account_update", at=webhooks.NOON + 60, event="DISABLED_UPDATE", ban_info={"waba_ban_state": "REINSTATE"})
 
     assert alerts(ours) == {}
+
+
+@pytest.mark.parametrize("event", ["ACCOUNT_RECONNECTED", "PARTNER_ADDED", "PARTNER_APP_INSTALLED"])
+def test_a_phone_that_is_connected_again_is_no_alert_any_more(ours, event):
+    happens("account_update", event="PARTNER_REMOVED", disconnection_info={"reason": "COMPANION_INACTIVITY"})
+    assert alerts(ours) == {health.DISCONNECTED: "critical"}
+
+    happens("account_update", at=webhooks.NOON + 60, event=event)
+
+    assert alerts(ours) == {}
+
+
+def test_a_number_that_sends_again_is_connected(ours, graph_api):
+    happens("account_update", event="PARTNER_REMOVED", disconnection_info={"reason": "COMPANION_INACTIVITY"})
+
+    check(ours)
+
+    assert health.DISCONNECTED not in alerts(ours)
 
 
 def test_a_notice_for_one_number_of_an_account_does_not_touch_the_others(ours):

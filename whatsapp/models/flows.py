@@ -101,6 +101,10 @@ class FlowQuerySet(models.QuerySet["Flow"]):
         """Those that WhatsApp lets us send."""
         return self.filter(status__in=SENDABLE).exclude(provider_flow_id="")
 
+    def sendable_from(self, number: Number) -> "FlowQuerySet":
+        """Those of the number's business account that WhatsApp lets us send."""
+        return self.sendable().filter(waba_id=number.waba_id).exclude(waba_id="")
+
 
 class FlowManager(TenantManager.from_queryset(FlowQuerySet)):  # type: ignore[misc]
     pass

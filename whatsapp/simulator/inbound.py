@@ -83,6 +83,7 @@ def _write(world: World, number: Number, thread: Thread, spec: Spec) -> str:
         wa_id="" if spec.get("hide_phone") else thread.wa_id,
         bsuid=thread.bsuid,
         username=thread.username,
+        parent_bsuid=str(spec.get("parent_bsuid") or ""),
     )
     value = webhooks.value_of(number, contacts=[] if kind == "system" else [about], messages=[message])
     bubble = thread.find(wamid)
@@ -127,6 +128,8 @@ def _sender(thread: Thread, spec: Spec) -> Spec:
         sender["from"] = thread.wa_id
     if thread.bsuid:
         sender["from_user_id"] = thread.bsuid
+    if spec.get("parent_bsuid"):
+        sender["from_parent_user_id"] = str(spec["parent_bsuid"])
     return sender
 
 

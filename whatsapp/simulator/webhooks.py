@@ -51,7 +51,7 @@ def join(values: list[dict[str, Any]]) -> dict[str, Any]:
     return joined
 
 
-def contact(*, name: str, wa_id: str, bsuid: str, username: str = "") -> dict[str, Any]:
+def contact(*, name: str, wa_id: str, bsuid: str, username: str = "", parent_bsuid: str = "") -> dict[str, Any]:
     """Who a webhook is about. Without a phone the key is missing, as newer versions of Meta's page say."""
     profile: dict[str, Any] = {"name": name}
     if username:
@@ -61,4 +61,6 @@ def contact(*, name: str, wa_id: str, bsuid: str, username: str = "") -> dict[st
         about["wa_id"] = wa_id
     if bsuid:
         about["user_id"] = bsuid
+    if parent_bsuid:
+        about["parent_user_id"] = parent_bsuid
     return about

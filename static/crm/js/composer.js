@@ -40,12 +40,14 @@
     text.value = "";
     form.elements.client_id.value = newId();
     form.elements.quoted.value = "";
-    form.querySelector("#choices-preview")?.replaceChildren();
+    form.querySelectorAll("#choices-preview, .composer__preview").forEach((preview) => preview.replaceChildren());
     for (const extra of form.querySelectorAll(".composer__options")) {
       for (const field of extra.querySelectorAll("textarea, input, select")) field.value = "";
       extra.open = false;
     }
-    form.querySelectorAll(".composer__quote, .composer__error").forEach((part) => part.remove());
+    form
+      .querySelectorAll(".composer__quote, .composer__asks + .composer__preview, .composer__error")
+      .forEach((part) => part.remove());
     text.removeAttribute("aria-invalid");
     text.dispatchEvent(new Event("composer-emptied", { bubbles: true }));
     count(text);

@@ -6,6 +6,24 @@
   const parsed = (html) => [...new DOMParser().parseFromString(html, "text/html").body.children];
   const size = (bytes) => (bytes < 1048576 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1048576).toFixed(1)} MB`);
 
+  // What the number's provider takes, told before anything leaves the page. A larger video may be made smaller.
+  const SHRINKABLE = 104857600;
+  const limitOf = (field, file) => {
+    const limits = JSON.parse(field.dataset.limits);
+    return limits[file.type.split("/")[0]] ?? limits.document ?? 0;
+  };
+  const isVideo = (file) => file.type.startsWith("video/");
+  const isTooLarge = (field, file) => {
+    const shrinks = isVideo(file) && field.form.querySelector("[name=shrink]").checked;
+    return file.size > (shrinks ? SHRINKABLE : limitOf(field, file));
+  };
+  const whyNot = (field, file) => {
+    const words = isVideo(file) && file.size <= SHRINKABLE ? field.dataset.tooLargeVideo : field.dataset.tooLarge;
+    const values = { "{name}": file.name, "{size}": size(file.size), "{limit}": size(limitOf(field, file)) };
+    return words.replace(/\{(name|size|limit)\}/g, (blank) => values[blank]);
+  };
+  const refusals = (field) => [...field.files].filter((file) => isTooLarge(field, file)).map((file) => whyNot(field, file));
+
   const put = (field, files) => {
     const held = new DataTransfer();
     files.slice(0, MOST).forEach((file) => held.items.add(file));
@@ -18,9 +36,9 @@
     const list = tray.querySelector("ul");
     list.querySelectorAll("img").forEach((picture) => URL.revokeObjectURL(picture.src));
     list.replaceChildren(...[...field.files].map((file, place) => shown(field, file, place, tray)));
-    const most = Number(field.dataset.mostVideo);
-    tray.querySelector(".tray__shrink").hidden = ![...field.files].some((file) => file.type.startsWith("video/") && file.size > most);
-    tray.querySelectorAll(".composer__error").forEach((error) => error.remove());
+    const large = [...field.files].filter((file) => isVideo(file) && file.size > limitOf(field, file));
+    tray.querySelector(".tray__shrink").hidden = !large.some((file) => file.size <= SHRINKABLE);
+    complain(field.form, refusals(field));
     tray.hidden = field.files.length === 0;
   };
 
@@ -122,6 +140,8 @@
 
   const sendChosen = async (form) => {
     const field = form.querySelector("[data-files]");
+    const reasons = refusals(field);
+    if (reasons.length) return complain(form, reasons);
     if (!(await send(form, new FormData(form)))) return;
     put(field, []);
     form.querySelector("[name=shrink]").checked = false;
@@ -144,6 +164,7 @@
 
   document.addEventListener("change", (event) => {
     if (event.target.matches?.("[data-files]")) show(event.target);
+    else if (event.target.matches?.("#composer [name=shrink]")) show(input());
   });
 
   document.addEventListener("paste", (event) => {

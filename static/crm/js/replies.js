@@ -20,7 +20,19 @@
     return found;
   };
 
+  // One that opens a form, asks for something or shows a product brings the composer for it.
+  const bring = async (item) => {
+    const typed = asked() === undefined ? field().value.trim() : "";
+    await window.htmx.ajax("GET", item.dataset.composerAt, { target: "#composer", swap: "outerHTML" });
+    const text = field();
+    if (!text) return;
+    if (typed) text.value = `${typed}\n${text.value}`;
+    text.focus();
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
   const take = (item) => {
+    if (item.dataset.composerAt && window.htmx) return bring(item);
     const text = field();
     const words = item.dataset.text;
     if (asked() !== undefined) text.value = words;

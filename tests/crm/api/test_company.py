@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from crm.models import ConversationStatus
 from tenants import clock
-from tenants.models import Membership, Queue
+from tenants.models import Distribution, Membership, Queue
 from tests.crm.api.conftest import ROOT, approve, talk
 from whatsapp.models import Number
 
@@ -44,6 +44,22 @@ def test_queues_are_shown_with_who_answers(api, ours):
 
     assert shown["Ventas"]["members"] == [{"id": str(ours.ana.pk), "name": "Ana"}]
     assert [name for name, row in shown.items() if row["is_triage"]] == [ours.triage.name]
+
+
+def test_a_queue_shows_when_it_is_open_and_how_it_shares_out(api, ours):
+    hours = [[0, "09:00", "13:00"], [4, "22:00", "02:00"]]
+    with ours.transaction():
+        Queue.objects.filter(pk=ours.sales.pk).update(
+            distribution=Distribution.BY_TURNS, most_each=8, hours=hours, timezone="America/Lima"
+        )
+
+    shown = api(ours.ana).get(f"{ROOT}queues/{ours.sales.pk}/").json()
+
+    assert (shown["distribution"], shown["most_each"], shown["timezone"]) == (Distribution.BY_TURNS, 8, "America/Lima")
+    assert shown["hours"] == [
+        {"weekday": 0, "begins": "09:00", "ends": "13:00"},
+        {"weekday": 4, "begins": "22:00", "ends": "02:00"},
+    ]
 
 
 def test_who_left_answers_in_no_queue(api, ours):

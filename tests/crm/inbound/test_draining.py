@@ -294,6 +294,31 @@ def test_a_changed_number_relinks_and_makes_no_second_contact(ours):
         assert Conversation.objects.get().unread_count == 2
 
 
+@pytest.mark.parametrize(
+    "order", [("first", "changed", "second"), ("changed", "first", "second"), ("changed", "second", "first")]
+)
+@pytest.mark.parametrize("in_one_batch", [True, False])
+def test_a_number_that_changes_before_we_knew_it_is_one_contact_all_the_same(ours, order, in_one_batch):
+    said = {
+        "first": meta.text(wamid="1"),
+        "changed": {
+            "from": "51900555014", "id": "sys", "timestamp": str(meta.NOON + 1), "type": "system",
+            "system": {"body": "Rosa changed", "type": "user_changed_number", "wa_id": "51911111111"},
+        },
+        "second": meta.text(wamid="2", wa_id="51911111111", at=meta.NOON + 2),
+    }  # fmt: skip
+    for which in order:
+        meta.store(meta.body(meta.messages(said[which], contacts=[])))
+        if not in_one_batch:
+            inbound.drain()
+    inbound.drain()
+
+    with ours.transaction():
+        assert Contact.objects.get().phone == "51911111111"
+        assert Conversation.objects.get().unread_count == 2
+        assert Message.objects.filter(conversation=Conversation.objects.get()).count() == 3
+
+
 def test_a_status_that_nobody_knows_is_parked(ours):
     deliver(meta.statuses(meta.status("delivered", wamid="wamid.later")))
 

@@ -106,6 +106,28 @@ def test_two_workers_that_meet_a_new_person_at_once_make_one_contact(company, fi
         assert set(WebhookEvent.objects.filter(processed_at__isnull=False).values_list("reason", flat=True)) == {""}
 
 
+def test_a_new_person_whose_user_id_changes_at_once_is_one_contact(company):
+    """The change is merged while the first message is written and not committed."""
+    held, go_on = threading.Event(), threading.Event()
+    changed = {
+        "id": "sys", "timestamp": str(meta.NOON + 1), "type": "system", "from_user_id": "PE.1",
+        "system": {"type": "user_changed_user_id", "body": "", "user_id": "PE.2", "previous_user_id": "PE.1"},
+    }  # fmt: skip
+
+    def other() -> None:
+        assert held.wait(10)
+        event_id = meta.store(meta.body(meta.messages(changed, contacts=[])))
+        threading.Timer(0.3, go_on.set).start()
+        draining._drain_one(event_id)
+
+    at_once(merge_held(said("w1", user_id="PE.1"), held=held, go_on=go_on), other)
+
+    with company.transaction():
+        contact = Contact.objects.get()
+        assert {each.value: each.contact for each in Identity.objects.all()} == {"PE.1": contact, "PE.2": contact}
+        assert Message.objects.filter(conversation=Conversation.objects.get()).count() == 2
+
+
 def test_a_worker_that_gives_up_leaves_the_person_to_the_other(company):
     held, go_on = threading.Event(), threading.Event()
 

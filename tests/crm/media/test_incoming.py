@@ -92,6 +92,20 @@ def test_a_file_that_whatsapp_no_longer_has_says_so_and_can_be_tried_again(ours,
     assert [file.state for file in files(ours)] == [FileState.THERE]
 
 
+def test_a_file_waits_for_a_token_as_long_as_whatsapp_keeps_it(ours, simulator, sends):
+    simulator.faults(numbers={"100000000000001": {"token": "another"}})
+    sends()
+    until_done(ours, rounds=working.MOST_TRIES + 4)
+    [file] = files(ours)
+    assert (file.state, file.failure) == (FileState.WAITING, "file_refused") and file.attempts > working.MOST_TRIES
+
+    simulator.faults(numbers={"100000000000001": {"token": "token-of-ours-000001"}})
+    hurry()
+    media.work()
+
+    assert [file.state for file in files(ours)] == [FileState.THERE]
+
+
 def test_one_that_never_comes_ends_with_its_reason(ours, simulator, sends, settings):
     settings.GRAPH_API_URL = "http://127.0.0.1:9"
     sends()

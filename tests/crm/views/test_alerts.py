@@ -103,7 +103,9 @@ def test_the_rail_counts_them_for_who_may_see_them(client, ours, who, shown):
 def test_on_a_phone_ones_own_page_leads_there(client, ours):
     alert(ours)
 
-    assert 'href="/alerts/"' in page(client, ours.supervisor, "/profile/").split("more-places")[1]
+    more = page(client, ours.supervisor, "/profile/").split("more-places")[1]
+    assert all(f'href="{address}"' in more for address in ("/alerts/", "/broadcasts/", "/dashboard/"))
+    assert 'aria-label="More, 1"' in page(client, ours.supervisor, "/inbox/")
     assert 'href="/alerts/"' not in page(client, ours.ana, "/profile/")
 
 
@@ -208,3 +210,23 @@ def test_an_address_that_a_server_refuses_does_not_keep_the_others_from_theirs(o
 
     assert bells.mail_alerts() == 1
     assert [to for _subject, to in letters()] == [["owner@ours.test"]]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("ACCOUNT_DISCONNECTED", "Somebody disconnected it"),
+        ("BUSINESS_DOWNGRADE", "plain WhatsApp"),
+        ("CHANGE_NUMBER", "another number"),
+        ("COMPANION_INACTIVITY", "30 days"),
+        ("PRIMARY_INACTIVITY", "14 days"),
+        ("USER_RE_REGISTERED", "set up anew"),
+        ("A_REASON_OF_TOMORROW", "no longer lets this app"),
+    ],
+)
+def test_a_phone_that_was_disconnected_is_told_with_its_reason(client, ours, reason, said):
+    alert(ours, "number-disconnected", Severity.CRITICAL, event="PARTNER_REMOVED", reason=reason)
+
+    shown = page(client, ours.supervisor)
+
+    assert "ours ventas is no longer connected" in shown and said in shown and "Business platform" in shown

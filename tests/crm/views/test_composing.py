@@ -483,3 +483,14 @@ def test_what_meta_refused_of_a_template_says_what_to_mend(ana, ours, rosa, code
         outbound(rosa, status="failed", error_reason="template_params", error_code=code, type="template")
 
     assert sentence in ana.get(f"/inbox/{rosa.pk}/").content.decode()
+
+
+def test_what_may_be_attached_is_said_by_what_the_number_can(ana, ours, rosa):
+    def composer() -> str:
+        return ana.get(f"/conversations/{rosa.pk}/composer/", headers=FRAGMENT).content.decode()
+
+    assert "videos up to 16.0\xa0MB, documents up to 100.0\xa0MB" in composer()
+    assert "&quot;video&quot;: 16777216" in composer() and "&quot;image&quot;: 104857600" in composer()
+    with ours.transaction():
+        Number.objects.filter(pk=ours.number.pk).update(provider="twilio")
+    assert "documents up to 16.0\xa0MB" in composer() and "&quot;document&quot;: 16777216" in composer()

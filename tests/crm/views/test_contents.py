@@ -51,14 +51,36 @@ def page(client, ours):
             ["<b>Parque</b>", "mlat=-12.100000&amp;mlon=-77.000000"],
         ),
         (
-            said("contacts", [{"name": {"formatted_name": "Luis Huamán"}, "phones": [{"phone": "+51 900 555 015"}]}]),
-            ["<b>Luis Huamán</b>", "+51 900 555 015"],
+            said(
+                "contacts",
+                [
+                    {
+                        "name": {"formatted_name": "Luis Huamán"},
+                        "phones": [{"phone": "+51 900 555 015"}],
+                        "org": {"company": "Andes SAC"},
+                        "emails": [{"email": "luis@andes.test"}],
+                    }
+                ],
+            ),
+            ["<b>Luis Huamán</b>", "+51 900 555 015 · Andes SAC · luis@andes.test", "Save as contact"],
         ),
-        (said("button", {"text": "Sí, quiero", "payload": "YES"}), ["Sí, quiero"]),
         (
-            said("interactive", {"type": "list_reply", "list_reply": {"id": "1", "title": "Express"}}),
-            ["Express"],
+            said("contacts", [{"name": "?", "org": [], "emails": {}}, {"origin": "contact_request", "phones": "x"}]),
+            ["They sent their phone number", "shared contact"],
         ),
+        (said("button", {"text": "Sí, quiero", "payload": "YES"}), ["Tapped a button", "Sí, quiero"]),
+        (
+            said("interactive", {"type": "button_reply", "button_reply": {"id": "1", "title": "Hoy"}}),
+            ["Tapped a button", "Hoy"],
+        ),
+        (
+            said(
+                "interactive",
+                {"type": "list_reply", "list_reply": {"id": "1", "title": "Express", "description": "En 24 horas"}},
+            ),
+            ["Chose from a list", "Express", "En 24 horas"],
+        ),
+        (said("interactive", {"type": "list_reply", "list_reply": {"id": "1", "title": "X", "description": 7}}), ["X"]),
         (
             said(
                 "order",

@@ -11,7 +11,8 @@ from tests.crm.views.wizard import ACCOUNT, ENGLISH, at_the_simulator, breaks, c
 from tests.whatsapp.simulator.conftest import NUMBER, TOKEN
 from whatsapp.alerting import tell
 from whatsapp.checking import check_connection
-from whatsapp.models import Endpoint, HealthChange, Number
+from whatsapp.flows import keys
+from whatsapp.models import Endpoint, Flow, HealthChange, Number
 
 pytestmark = pytest.mark.django_db
 
@@ -178,6 +179,21 @@ def test_the_loop_waits_then_sees_a_real_webhook_then_gives_up(admin, ours, numb
 
     hears(ours)
     assert loop()[0] == "pass"
+
+
+def test_a_flow_that_is_used_without_a_key_is_named_and_uploading_one_mends_it(admin, ours, number):
+    assert checked(admin, number)["flows"][0] == "pass"
+    with ours.transaction():
+        Flow.objects.create(
+            tenant=ours.tenant, waba_id=number.waba_id, name="Mi perfil", provider_flow_id="4411", status="PUBLISHED"
+        )
+    state, said = checked(admin, number)["flows"]
+    assert state == "fail" and "Meta has no key for this number: upload it" in said
+
+    with ours.transaction():
+        keys.put_into_use(keys.prepare(number=number), clock.now())
+
+    assert checked(admin, number)["flows"][0] == "pass"
 
 
 def test_what_stands_beside_the_list_is_told_too(admin, ours, number, simulator):

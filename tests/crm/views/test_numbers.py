@@ -233,6 +233,18 @@ def test_what_cannot_be_saved_is_explained_and_not_lost(client, ours, said, comp
         assert Number.objects.get(pk=ours.number.pk).alias == "ours ventas"
 
 
+def test_its_catalogue_is_written_where_its_products_can_be_sent(client, ours):
+    settings_of(client, ours, catalog_id="194836987003835")
+    with ours.transaction():
+        assert Number.objects.get(pk=ours.number.pk).catalog_id == "194836987003835"
+    assert 'value="194836987003835"' in page(client, ours.admin, f"/numbers/{ours.number.pk}/")
+
+    assert "consist of digits" in settings_of(client, ours, catalog_id="mi catálogo").content.decode()
+
+    change(ours, provider="twilio")
+    assert 'name="catalog_id"' not in page(client, ours.admin, f"/numbers/{ours.number.pk}/")
+
+
 def test_a_paused_number_is_let_go_on(client, ours):
     change(ours, paused_reason="billing")
     told(ours, PAUSED)

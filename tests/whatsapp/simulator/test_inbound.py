@@ -91,6 +91,14 @@ def test_a_person_may_have_no_phone(simulator: Simulator, application: Applicati
     assert contact == {"profile": {"name": "Sofía", "username": "sofi"}, "user_id": "PE.42"}
 
 
+def test_a_person_of_linked_portfolios_has_a_parent_id(simulator: Simulator, application: Application):
+    (wamid,) = simulator.inbound(phone_number_id=NUMBER, bsuid="PE.42", parent_bsuid="PE.ENT.7", text="Hola")
+
+    message = application.message(wamid)
+    (contact,) = application.values()[0]["contacts"]
+    assert message["from_parent_user_id"] == contact["parent_user_id"] == "PE.ENT.7"
+
+
 def test_what_the_phone_app_sends_is_echoed(simulator: Simulator, application: Application):
     (wamid,) = simulator.inbound(phone_number_id=NUMBER, to=CUSTOMER, text="Desde el celular", echo=True)
 

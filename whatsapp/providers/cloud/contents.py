@@ -48,7 +48,7 @@ def _interactive(content: dict[str, Any]) -> str:
     reply = object_of(content.get(kind)) if isinstance(kind, str) else {}
     if kind == "nfm_reply":
         return _form(reply)
-    return text_of(reply.get("title")) or text_of(reply.get("response"))
+    return text_of(reply.get("title"))  # whether they may be called is a word of WhatsApp's, not of theirs
 
 
 def _form(reply: dict[str, Any]) -> str:

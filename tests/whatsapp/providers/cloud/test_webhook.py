@@ -133,7 +133,7 @@ def test_a_text():
         ("button_reply", "interactive", "Cambiar fecha"),
         ("list_reply", "interactive", "Express"),
         ("flow_reply", "interactive", "nombre: Ana\ntallas: 38, 39"),
-        ("call_permission_reply", "interactive", "accept"),
+        ("call_permission_reply", "interactive", ""),
         ("order", "order", "Para el sábado"),
         ("hologram", "hologram", ""),
         ("call_from_user", "call", ""),
