@@ -139,8 +139,11 @@
   const insert = (row, isKnown = false) => {
     const { section, position } = row.dataset, here = Number(position);
     const isOfSection = (node) => node?.matches(".list-row") && node.dataset.section === section;
-    // WhatsApp's moments are whole seconds: of two in the same one, the later comes first where the newest do (below 0).
-    const isBelow = (each) => Number(each.dataset.position) > here || (here < 0 && Number(each.dataset.position) === here);
+    // As the server sorts: WhatsApp's moments are whole seconds, and those of one second go by their ids.
+    const isBelow = (each) => {
+      const there = Number(each.dataset.position);
+      return there === here ? (here < 0 ? each.id < row.id : each.id > row.id) : there > here;
+    };
     let above = byId(`section-${section}`), below = above?.nextElementSibling; // from the top: what is new comes near it
     while (isOfSection(below) && !isBelow(below)) [above, below] = [below, below.nextElementSibling];
     if (isOfSection(below)) below.before(row);
