@@ -36,6 +36,7 @@ from crm.models import (
 from crm.reports import rollups
 from crm.signals import addresses_erased, contacts_erased, files_released
 from crm.words import folded
+from tenants import audit, clock
 from tenants.context import system_transaction
 from tenants.crash_points import crash_point
 from tenants.models import Membership
@@ -121,10 +122,12 @@ def ask(
     door: ErasureDoor,
     by: Membership | None,
     now: datetime,
+    until: datetime | None = None,
 ) -> Erasure:
     """Let this person be gone from every page at once, and the rest soon. It cannot be taken back. Raises CannotErase.
 
-    Waits for what is being merged for the company, and locks as the merge of contacts does.
+    What was said or stored `until` then is old, usually until now. Waits for what is being merged for the company, and
+    locks as the merge of contacts does.
     """
     with system_transaction(), connection.cursor() as cursor:
         tombstones.lock(cursor, tenant_id)
@@ -147,7 +150,7 @@ def ask(
             asked_by=by,
             asked_at=now,
             # A phone may be ahead of us: what it has said already is old, whatever moment it claims.
-            until=max([now, *(talk[3] for talk in talks if talk[3])]),
+            until=until or max([_moment(cursor), *(talk[3] for talk in talks if talk[3])]),
             marketing_stopped=stopped,
             marketing_source=source if stopped else "",
             addresses=_as_addresses(identities, phone=phone, username=username, email=email),
@@ -165,6 +168,12 @@ def ask(
         live.publish(tenant_id, [live.Change(id, (queue,), (assignee,)) for id, queue, assignee, _at in talks])
         bells.ring_erase()
     return erasure
+
+
+def _moment(cursor: Any) -> datetime:
+    """Now by the clock that webhooks are stored by, and the demonstration's where that is ahead."""
+    cursor.execute("SELECT statement_timestamp()")
+    return cursor.fetchone()[0] + clock.ahead()
 
 
 def _as_keys(identities: list[tuple[str, str, str]], *, phone: str, email: str) -> set[tuple[str, str]]:
@@ -280,20 +289,23 @@ class _Work:
 
 
 def _search_webhooks(work: _Work) -> None:
-    """The stored webhooks while their messages are still there to say which receipts are theirs."""
+    """The stored webhooks, while the messages are still there to say which receipts are theirs.
+
+    Those that are stored later lose their parts when they are merged.
+    """
     said = Message.objects.filter(conversation__in=work.talks, provider_message_id__isnull=False)
-    page = _webhook_page(work, frozenset(said.order_by().values_list("provider_message_id", flat=True)))
-    work.go_on(ErasureStep.MESSAGES if page.is_last else None, place=page.last)
-
-
-def _webhook_page(work: _Work, message_ids: frozenset[str]) -> webhooks.Page:
-    known = work.addresses
-    addresses = frozenset(known.get("phones", []) + known.get("ids", []))
     page = webhooks.erase_page(
-        work.cursor, tenant_id=work.tenant_id, after=work.erasure.place, erased=Erased(addresses, message_ids)
+        work.cursor,
+        tenant_id=work.tenant_id,
+        after=work.erasure.place,
+        until=work.erasure.until - clock.ahead(),
+        erased=Erased(
+            addresses=frozenset(work.addresses.get("phones", []) + work.addresses.get("ids", [])),
+            message_ids=frozenset(said.order_by().values_list("provider_message_id", flat=True)),
+        ),
     )
     work.count(webhooks=page.changed)
-    return page
+    work.go_on(ErasureStep.MESSAGES if page.is_last else None, place=page.last)
 
 
 _SAID = "SELECT id FROM crm_message WHERE conversation_id = ANY(%s) LIMIT %s"
@@ -360,7 +372,6 @@ def _erase_from_lists(work: _Work) -> None:
 _MERGES = "DELETE FROM crm_contactmerge WHERE tenant_id = %s AND (contact_id = ANY(%s) OR merged_ids && %s)"
 # The platform's operators have a log of their own in the admin; that they changed something stays, whom does not.
 _ADMIN_LOG = "UPDATE django_admin_log SET object_repr = '', change_message = '' WHERE object_id = ANY(%s)"
-_HISTORY = "SELECT crm_forget_contacts(%s, %s)"
 _ALERTS = """
 DELETE FROM tenants_alert WHERE tenant_id = %s AND (subject = ANY(%s) OR EXISTS (
     SELECT FROM unnest(%s::text[]) AS word WHERE strpos(facts::text, word) > 0 OR strpos(subject, word) > 0))
@@ -368,15 +379,11 @@ DELETE FROM tenants_alert WHERE tenant_id = %s AND (subject = ANY(%s) OR EXISTS 
 
 
 def _erase_rest(work: _Work) -> None:
-    """What came meanwhile, then the contact itself and the last that speaks of it."""
-    page = _webhook_page(work, frozenset())
-    if not page.is_last:
-        work.go_on(place=page.last)
-        return
+    """The contact itself and the last that speaks of it."""
     cursor, talks, contacts = work.cursor, work.talks, work.erasure.contact_ids
     cursor.execute(_SAID, [talks, 1])
     if cursor.fetchone():  # something was under way when they were erased
-        work.go_on(ErasureStep.MESSAGES, place=page.last)
+        work.go_on(ErasureStep.MESSAGES)
         return
     _let_go(work.erasure, talks, work.now)
     for table, column in moving.followers(Conversation):
@@ -390,9 +397,9 @@ def _erase_rest(work: _Work) -> None:
     words = [each for some in work.addresses.values() for each in some]
     cursor.execute(_ADMIN_LOG, [ids])
     cursor.execute(_ALERTS, [work.tenant_id, ids, words])
-    work.go_on(ErasureStep.DONE, addresses=None, place=page.last, done_at=work.now)
+    work.go_on(ErasureStep.DONE, addresses=None, done_at=work.now)
     # The last of all: what goes writes history too.
-    cursor.execute(_HISTORY, [work.tenant_id, contacts])
+    audit.forget(tenant_id=work.tenant_id, objects={Contact: contacts}, erasure=f"erasure {work.erasure.pk}")
 
 
 _STEPS = {

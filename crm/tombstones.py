@@ -31,6 +31,7 @@ SELECT of.tenant_id, known.newest FROM unnest(%s::uuid[]) AS of (tenant_id),
        LATERAL (SELECT max(e.until) AS newest FROM crm_erasure e WHERE e.tenant_id = of.tenant_id) AS known
 WHERE known.newest IS NOT NULL
 """
+_UNDER_WAY = "SELECT DISTINCT tenant_id FROM crm_erasure WHERE done_at IS NULL AND tenant_id = ANY(%s)"
 _KEYS = "SELECT tenant_id, key FROM crm_erasurekey WHERE tenant_id = ANY(%s) ORDER BY tenant_id, created_at, id"
 _FIND = """
 SELECT d.tenant_id, d.digest, max(e.until), bool_or(e.marketing_stopped),
@@ -76,6 +77,12 @@ def newest(cursor: Any, tenant_ids: Iterable[UUID]) -> dict[UUID, datetime]:
     """Until when something of each company may be of an erased person; companies that have erased nobody are left out."""
     cursor.execute(_NEWEST, [sorted(set(tenant_ids))])
     return dict(cursor.fetchall())
+
+
+def under_way(cursor: Any, tenant_ids: Iterable[UUID]) -> set[UUID]:
+    """The companies in which somebody is being erased now."""
+    cursor.execute(_UNDER_WAY, [sorted(set(tenant_ids))])
+    return {row[0] for row in cursor.fetchall()}
 
 
 def find(cursor: Any, keys: Iterable[Key]) -> dict[Key, Tombstone]:

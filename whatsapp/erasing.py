@@ -1,4 +1,4 @@
-"""Taking a person out of the stored webhooks: page by page, each a short transaction of the caller's.
+"""Taking a person out of the webhooks that were stored up to a moment: page by page, each a transaction of the caller's.
 
 Who is in one is only written in its sealed body, so all that are kept of the company are opened, and those that no company
 has yet. Rows stay: that a delivery came is no secret, and a repetition of it changes nothing.
@@ -7,6 +7,7 @@ has yet. Rows stay: that a delivery came is no secret, and a repetition of it ch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ _WORDS = re.compile(rb'"((?:[^"\\]|\\.)*+)"|(\d{5,20})')
 _NUMBERS = "SELECT phone_number_id FROM whatsapp_number WHERE tenant_id = %s"
 _PAGE = """
 SELECT id, body FROM whatsapp_webhookevent
-WHERE id > %s AND (tenant_id = %s OR tenant_id IS NULL) ORDER BY id LIMIT %s
+WHERE id > %s AND received_at <= %s AND (tenant_id = %s OR tenant_id IS NULL) ORDER BY id LIMIT %s
 """
 _LOCK = """
 SELECT id, provider, tenant_id, body FROM whatsapp_webhookevent WHERE id = ANY(%s) ORDER BY id FOR UPDATE
@@ -43,9 +44,12 @@ class Page:
     is_last: bool
 
 
-def erase_page(cursor: Any, *, tenant_id: UUID, after: int, erased: Erased) -> Page:
-    """Take the person out of the next page of stored webhooks; call it in a system transaction. Twice changes nothing."""
-    cursor.execute(_PAGE, [after, tenant_id, PAGE])
+def erase_page(cursor: Any, *, tenant_id: UUID, after: int, until: datetime, erased: Erased) -> Page:
+    """Take the person out of the next page of what was stored until then (the database's clock). Twice changes nothing.
+
+    Call it in a system transaction.
+    """
+    cursor.execute(_PAGE, [after, until, tenant_id, PAGE])
     rows = cursor.fetchall()
     needles = frozenset(each.encode() for each in erased.addresses | erased.message_ids)
     needles |= {b"+" + each for each in needles}

@@ -37,14 +37,19 @@ _ACTS = (Reacted, MessageEdited, MessageRevoked, CallEnded, IdentityChanged, Pre
 def sift(cursor: Any, events: Sequence[Heard]) -> tuple[list[Heard], list[Event]]:
     """(what is to be merged, what is not heard because its person was erased). Whoever is erased meanwhile waits.
 
-    Receipts are left to the merge of statuses, which asks for those alone that nobody waits for.
+    Receipts count while somebody is being erased; afterwards the merge of statuses asks for those that nobody waits for.
     """
     tenants = {line.tenant_id for line, _event, _at in events}
     if not tenants:
         return list(events), []
     tombstones.hold(cursor, tenants)
     newest = tombstones.newest(cursor, tenants)
-    suspects = [each for each in events if each[0].tenant_id in newest and _may_be_old(each, newest[each[0].tenant_id])]
+    busy = tombstones.under_way(cursor, newest) if newest else set()
+    suspects = [
+        (line, event, at)
+        for line, event, at in events
+        if line.tenant_id in newest and _may_be_old(event, at, newest[line.tenant_id], is_busy=line.tenant_id in busy)
+    ]
     found = tombstones.find(cursor, {key for each in suspects for key in _keys(each[0], each[1])}) if suspects else {}
     if not found:
         return list(events), []
@@ -106,10 +111,9 @@ def _moment(event: Event, received_at: datetime) -> datetime:
     return min(said, received_at)
 
 
-def _may_be_old(heard: Heard, newest: datetime) -> bool:
-    _line, event, received_at = heard
+def _may_be_old(event: Event, received_at: datetime, newest: datetime, *, is_busy: bool) -> bool:
     if isinstance(event, StatusChanged):
-        return False
+        return is_busy
     return isinstance(event, _ACTS) or _moment(event, received_at) <= newest
 
 

@@ -19,27 +19,6 @@ _TABLES = ('contact', 'conversation')
 SEEN_NO_MORE = ''.join(_POLICY.format(table=table, seen=f'{_MINE} AND erased_at IS NULL') for table in _TABLES)
 SEEN_AGAIN = ''.join(_POLICY.format(table=table, seen=_MINE) for table in _TABLES)
 
-# History is only ever added to, by whoever serves; what is kept of an erased contact is the one thing that goes.
-FORGET = r"""
-CREATE FUNCTION crm_forget_contacts(of_tenant uuid, contacts uuid[]) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = public, pg_temp
-AS $$
-DECLARE forgotten integer;
-BEGIN
-  PERFORM set_config('pgtrigger.ignore', (
-    SELECT array_agg(tgname::text)::text FROM pg_trigger
-    WHERE tgrelid = 'crm_contactevent'::regclass AND tgname LIKE 'pgtrigger\_append\_only%'), true);
-  DELETE FROM crm_contactevent WHERE tenant_id = of_tenant AND pgh_obj_id = ANY(contacts)
-     AND NOT EXISTS (SELECT FROM crm_contact c WHERE c.id = pgh_obj_id);
-  GET DIAGNOSTICS forgotten = ROW_COUNT;
-  PERFORM set_config('pgtrigger.ignore', '{}', true);
-  RETURN forgotten;
-END $$;
-REVOKE ALL ON FUNCTION crm_forget_contacts FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION crm_forget_contacts TO crm_system;
-"""
-
-
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -303,5 +282,4 @@ class Migration(migrations.Migration):
             model_name='erasurekey',
             constraint=tenants.rls.Fence(name='crm_erasurekey_fence', referenced=False),
         ),
-        migrations.RunSQL(FORGET, "DROP FUNCTION crm_forget_contacts"),
     ]

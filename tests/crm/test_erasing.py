@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +10,8 @@ import pytest
 import redis
 from django.conf import settings
 from django.core.files.storage import storages
-from django.db import connection
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 
 from crm import contacts, erasing, imports, inbound, merges, searching
 from crm.inbound.replaying import replay_all
@@ -425,9 +425,9 @@ def test_a_redelivery_of_something_old_is_not_heard_and_not_kept(ours, theirs, r
 
 
 def test_who_writes_again_is_somebody_new_who_wants_no_marketing(ours, rosa):
-    ask(ours, rosa.pk, now=clock.now() - timedelta(seconds=30))
+    ask(ours, rosa.pk)
     deliver(said(meta.text("Hola de nuevo", wamid="wamid.new", wa_id=ROSA, at=meta.now() + 1), name="Rosa"))
-    work_off()
+    work_off()  # it was stored while they were being erased
 
     with ours.transaction():
         again = rosas()
@@ -435,11 +435,23 @@ def test_who_writes_again_is_somebody_new_who_wants_no_marketing(ours, rosa):
         assert (again.marketing_stopped, again.marketing_source) == (True, "word")
         assert [message.text for message in Message.objects.filter(conversation__contact=again)] == ["Hola de nuevo"]
     # And stays, when all that is stored is merged again; what they say of it is theirs.
-    deliver(said(from_rosa("reaction", {"message_id": "wamid.new", "emoji": "👍"}, wamid="wamid.r2", at=meta.now())))
+    deliver(
+        said(from_rosa("reaction", {"message_id": "wamid.new", "emoji": "👍"}, wamid="wamid.r2", at=meta.now() + 2))
+    )
     assert replay_all(WebhookEvent.objects.all()).rows_changed == 0
     with ours.transaction():
         assert Message.objects.filter(conversation__contact=again).count() == 1
         assert Reaction.objects.get(target_message_id="wamid.new").emoji == "👍"
+
+
+def test_a_message_that_waits_to_be_merged_is_not_lost(ours, rosa):
+    ask(ours, rosa.pk)
+    meta.store(meta.body(said(meta.text("¿Hola?", wamid="wamid.new", wa_id=ROSA, at=meta.now() + 1), name="Rosa")))
+    work_off()
+    inbound.drain()
+
+    with ours.transaction():
+        assert Message.objects.get(conversation__contact=rosas()).text == "¿Hola?"
 
 
 def test_an_import_or_a_list_that_was_given_before_does_not_bring_them_back(ours, rosa):
@@ -481,7 +493,7 @@ def test_what_was_under_way_when_they_were_erased_goes_too(ours, rosa, theirs, f
             tenant=ours.tenant, conversation=talk, number=ours.number, direction="inbound", source="customer", type="text",
             text=f"{WORD} tarde", provider_message_id="wamid.late", sent_at=clock.now(), status="received",
         )  # fmt: skip
-    meta.store(meta.body(meta.statuses(meta.status("read", wamid="wamid.canario-out"))))
+    deliver(meta.statuses(meta.status("read", wamid="wamid.late", at=meta.now())))
 
     work_off()
 
@@ -543,3 +555,72 @@ def test_another_companys_contact_is_not_there(ours, theirs, rosa):
         ask(theirs, rosa.pk)
     with ours.transaction():
         assert Contact.objects.filter(pk=rosa.pk).exists()
+
+
+# --- After a restore ----------------------------------------------------------------------------------------------------
+
+
+def test_who_is_there_again_after_a_restore_is_erased_again(ours, theirs, rosa, folder, tmp_path):
+    """The copy is the database before the erasure: what the erasure did is rolled back, as a restore would."""
+    file = tmp_path / "erasures.jsonl"
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        ask(ours, rosa.pk)
+        call_command("erasures", export=str(file))
+        raise ZeroDivisionError
+    with ours.transaction():
+        assert Contact.objects.filter(pk=rosa.pk).exists() and not Erasure.objects.exists()
+    assert hits(file.read_bytes()) == []
+
+    said_by_it = io.StringIO()
+    call_command("erase", again=str(file), stdout=said_by_it)
+
+    assert said_by_it.getvalue().strip() == "1 erasures put back, 1 people erased again."
+    assert traces(folder, theirs) == []
+    call_command("erase", again=str(file), stdout=said_by_it)
+    assert said_by_it.getvalue().splitlines()[-1] == "0 erasures put back, 0 people erased again."
+    assert replay_all(WebhookEvent.objects.all()).rows_changed == 0
+    assert traces(folder, theirs) == []
+
+
+def test_who_came_back_by_themselves_stays_after_a_restore(ours, rosa, tmp_path):
+    file = tmp_path / "erasures.jsonl"
+    ask(ours, rosa.pk)
+    work_off()
+    deliver(said(meta.text("Hola de nuevo", wamid="wamid.new", wa_id=ROSA, at=meta.now() + 1), name="Rosa"))
+    call_command("erasures", export=str(file))
+
+    call_command("erase", again=str(file), stdout=io.StringIO())
+
+    with ours.transaction():
+        assert rosas().phone == ROSA
+
+
+@pytest.mark.parametrize("written", ["", "nothing", '{"ventana": "erasures", "version": 9}', '{"a": 1}\n{}'])
+def test_what_is_no_file_of_erasures_is_refused(ours, tmp_path, written):
+    file = tmp_path / "file"
+    file.write_text(written)
+    with pytest.raises(CommandError, match="file"):
+        call_command("erase", again=str(file))
+
+
+def test_the_command_erases_by_a_phone_in_any_spelling(ours, theirs, rosa, folder):
+    call_command("erase", tenant="ours", phone="900 555 014", stdout=io.StringIO())
+
+    assert traces(folder, theirs) == []
+    with ours.transaction():
+        assert (Erasure.objects.get().door, Erasure.objects.get().asked_by) == ("command", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "Say whom"),
+        ({"tenant": "nobody", "phone": "900555014"}, "no company"),
+        ({"tenant": "ours", "phone": "900555000"}, "Nobody"),
+        ({"tenant": "ours", "phone": "12"}, "too short"),
+        ({"again": "/nowhere/file"}, "cannot be read"),
+    ],
+)
+def test_a_wrong_order_is_explained(ours, options, sentence):
+    with pytest.raises(CommandError, match=sentence):
+        call_command("erase", **options)
