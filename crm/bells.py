@@ -211,6 +211,19 @@ def ring_bring() -> None:
     transaction.on_commit(lambda: _ring(bring))
 
 
+@shared_task(name="crm.bells.erase")
+def erase() -> int:
+    """Go on with the erasures that people asked for."""
+    from crm import erasing
+
+    return erasing.run(clock.now())
+
+
+def ring_erase() -> None:
+    """Say, once the present transaction commits, that somebody is to be erased."""
+    transaction.on_commit(lambda: _ring(erase))
+
+
 @shared_task(name="crm.bells.distribute")
 def distribute() -> int:
     """Give what waits in queues to their people."""

@@ -50,6 +50,8 @@ _SPENT = """
 SELECT COALESCE((SELECT sum(amount) FROM crm_messagehour WHERE tenant_id = %(tenant)s AND hour >= %(start)s AND hour < %(until)s), 0)
      + COALESCE((SELECT sum(cost_amount) FROM crm_message
                  WHERE tenant_id = %(tenant)s AND sent_at >= GREATEST(%(until)s, %(start)s) AND status <> 'failed'), 0)
+     + COALESCE((SELECT sum(amount) FROM crm_erasedhour
+                 WHERE tenant_id = %(tenant)s AND hour >= GREATEST(%(until)s, %(start)s)), 0)
 """
 _COMPLETE_UNTIL = "SELECT max(complete_until) FROM crm_rollupprogress"
 

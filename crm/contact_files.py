@@ -17,6 +17,8 @@ MOST_ROWS = 100_000
 MOST_COLUMNS = 40
 MOST_BYTES = 25 * 1024 * 1024
 _EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\".]+(\.[^@\s,;<>\".]+)+")
+GONE = "\u2013"
+"""What stands alone in a row whose person was erased: a row that is empty would not be counted."""
 _YES = frozenset(
     {"si", "sim", "yes", "y", "s", "1", "true", "verdadero", "verdadeiro", "x", "acepta", "acepto", "aceita"}
 )
@@ -76,7 +78,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a row is no contact. `kind`: `no_address`, `not_a_phone` (`sentence` says why, of `written`), `no_country`, `email`, `consent`,
+    """Why a row is no contact. `kind`: `no_address`, `erased`, `not_a_phone` (`sentence` says why, of `written`), `no_country`, `email`, `consent`,
     `repeated` (`sentence` is the row it repeats)."""
 
     kind: str
@@ -99,14 +101,7 @@ def decoded(content: bytes) -> str:
 
 
 def parse(text: str) -> File:
-    first = text.lstrip("\r\n").partition("\n")[0]
-    if not first.strip():
-        raise NotAList("empty")
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-        lines = [row for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error:
-        raise NotAList("empty") from None
+    lines = lines_of(text)
     if len(lines) < 2:
         raise NotAList("empty")
     if len(lines) - 1 > MOST_ROWS:
@@ -116,6 +111,19 @@ def parse(text: str) -> File:
         raise NotAList("too_many_columns")
     width = len(columns)
     return File(columns, [[_plain(cell) for cell in (row + [""] * width)[:width]] for row in lines[1:]])
+
+
+def separator_of(text: str) -> str:
+    return max(",;\t", key=text.lstrip("\r\n").partition("\n")[0].count)
+
+
+def lines_of(text: str) -> list[list[str]]:
+    """The cells of every line that says something, the header first; none where it is no list."""
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text))
+        return [row for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error:
+        return []
 
 
 def _plain(cell: str) -> str:
@@ -147,6 +155,8 @@ def entry_of(
     cells: list[str], columns: list[str], mapping: dict[str, str], *, country: str, fixes: dict[str, Any]
 ) -> Entry | Fault:
     """The contact of one row. `country` is the company's; a phone without a code is of it only when `fixes` says so."""
+    if cells[0] == GONE and not any(cells[1:]):
+        return Fault("erased")
     given: dict[str, str] = {}
     attributes: dict[str, str] = {}
     for column, cell in zip(columns, cells, strict=False):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from crm import live
+from crm import live, tombstones
 from crm.inbound import people
 from crm.models import Contact, Conversation, Identity, IdentityKind, MarketingSource
 from crm.signals import contacts_changed
@@ -153,6 +153,8 @@ def add_phone(contact: Contact, phone: str, *, now: datetime) -> Identity:
         tenant_id=contact.tenant_id, contact=contact, kind=IdentityKind.PHONE, value=key, address=phone
     )
     change(contact, {"phone": contact.phone or phone}, now=now)
+    with connection.cursor() as cursor:
+        tombstones.give_back_wishes(cursor, {contact.pk: [(contact.tenant_id, IdentityKind.PHONE.value, key)]})
     return identity
 
 

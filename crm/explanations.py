@@ -11,7 +11,7 @@ from whatsapp.errors import Reason
 # Reasons of our own, beside the provider's.
 EMPTY, TOO_LONG, PAUSED, INACTIVE, NO_ADDRESS = "empty", "too_long", "paused", "inactive", "no_address"
 UNKNOWN_TEMPLATE, INCOMPLETE_TEMPLATE, UNREADABLE = "unknown_template", "incomplete_template", "unreadable"
-NOT_FAILED, NOT_UNKNOWN, CANCELLED = "not_failed", "not_unknown", "cancelled"
+NOT_FAILED, NOT_UNKNOWN, CANCELLED, ERASED = "not_failed", "not_unknown", "cancelled", "erased"
 CAPTION_TOO_LONG, NO_FILES, NO_OPTIONS = "caption_too_long", "no_files", "no_options"
 NO_LOCATIONS, NO_CARDS = "no_locations", "no_cards"
 UNKNOWN_FLOW, FLOW_WITHOUT_KEY, NO_FLOWS = "unknown_flow", "flow_without_key", "no_flows"
@@ -89,6 +89,7 @@ _SENTENCES: dict[str, Any] = {
     FILE_FORBIDDEN: _("The file's address is not one that may be opened."),
     FILE_REFUSED: _("WhatsApp did not hand over the file. An administrator has to check the number's token."),
     FILE_UNREADABLE: _("The file is damaged or not what its name says. Send it in another format."),
+    ERASED: _("This person was erased before it went out."),
     CANCELLED: _("The broadcast was cancelled before it went out."),
     NOT_FAILED: _("Only a message that was not sent can be tried again."),
     NOT_UNKNOWN: _("This has been decided already."),

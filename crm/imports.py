@@ -13,7 +13,7 @@ import pghistory
 from django.db import connection
 from uuid_utils.compat import uuid7
 
-from crm import contact_files, contacts, rows
+from crm import contact_files, contacts, rows, tombstones
 from crm.contact_files import Entry, File
 from crm.inbound import people
 from crm.models import Contact, ContactImport, ContactImportPage, ContactWord, ImportState
@@ -198,7 +198,7 @@ FROM given g JOIN locked USING (id) WHERE c.id = g.id
 
 def _bring_page(asked: ContactImport, reading: Reading, now: datetime) -> None:
     file, country = reading.of(asked), _country(asked)
-    part = _good(asked, file, country)
+    part = _not_erased(asked, _good(asked, file, country))
     first = asked.place + 2
     made, changed = _bring(asked, [entry for _number, entry in part], now) if part else ([], {})
     ContactImportPage.objects.create(
@@ -220,6 +220,25 @@ def _good(asked: ContactImport, file: File, country: str) -> list[tuple[int, Ent
         if number not in bad
     )
     return [(number, entry) for number, entry in read if isinstance(entry, Entry)]
+
+
+def _not_erased(asked: ContactImport, part: list[tuple[int, Entry]]) -> list[tuple[int, Entry]]:
+    """Without those who were erased after the file was given; nobody is erased until the page is done."""
+    tenant_id = asked.tenant_id
+    with connection.cursor() as cursor:
+        tombstones.hold(cursor, [tenant_id])
+        if not tombstones.newest(cursor, [tenant_id]):
+            return part
+        keys = {
+            number: [*people.keys_of(tenant_id, _person(each)), (tenant_id, tombstones.EMAIL, folded(each.email))]
+            for number, each in part
+        }
+        found = tombstones.find(cursor, {key for some in keys.values() for key in some})
+    return [
+        (number, each)
+        for number, each in part
+        if not any(key in found and found[key].until >= asked.created_at for key in keys[number])
+    ]
 
 
 def _bring(asked: ContactImport, found: list[Entry], now: datetime) -> tuple[list[UUID], dict[str, Any]]:

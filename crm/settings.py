@@ -188,6 +188,7 @@ CELERY_BEAT_SCHEDULE = {
     "find-done-tasks": {"task": "sequences.tasks.find_done", "schedule": 30.0, "options": {"expires": 30}},
     "index-messages": {"task": "crm.bells.index", "schedule": 5.0, "options": {"expires": 5}},
     "import-contacts": {"task": "crm.bells.bring", "schedule": 2.0, "options": {"expires": 2}},
+    "erase": {"task": "crm.bells.erase", "schedule": 10.0, "options": {"expires": 10}},
     "report-hours": {"task": "crm.bells.report", "schedule": 60.0, "options": {"expires": 60}},
     "report-days": {
         "task": "crm.bells.report",

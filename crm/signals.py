@@ -25,3 +25,19 @@ contacts_unmerged = Signal()
 """They are several again, and the old conversations are there. Sent inside the transaction. Arguments: `tenant_id`,
 `contact_id`, `merged_ids`, `conversations`, `answers` (what each receiver of `contacts_merged` returned, by its module), `at`.
 """
+
+contacts_erased = Signal()
+"""Somebody is being erased. Sent inside the system's transaction, when they vanish from the pages and again before their
+conversations are gone: what points at those, or at a message in them, goes or lets go. Arguments: `tenant_id`,
+`conversations` (ids), `at`.
+"""
+
+addresses_erased = Signal()
+"""Somebody is being erased: lists of addresses that are kept to be worked on lose theirs. Sent inside the system's
+transaction. Arguments: `tenant_id`, `is_theirs` (a function of what is written in a list).
+"""
+
+files_released = Signal()
+"""Messages that had these stored files are being erased. Sent inside the system's transaction. Arguments: `tenant_id`,
+`names`. A receiver returns those that it still needs; the others are deleted.
+"""

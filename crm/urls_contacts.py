@@ -1,6 +1,6 @@
 from django.urls import path
 
-from crm.views.contacts import exporting, handing_over, importing, merging, people, person
+from crm.views.contacts import erasing, exporting, handing_over, importing, merging, people, person
 
 urlpatterns = [
     path("contacts/", people.index, name="contacts"),
@@ -13,7 +13,9 @@ urlpatterns = [
     path("contacts/imports/<uuid:import_id>/errors/", importing.errors, name="contact-import-errors"),
     path("contacts/merge/", merging.merge, name="contacts-merge"),
     path("contacts/merges/<uuid:merge_id>/undo/", merging.unmerge, name="contacts-unmerge"),
+    path("contacts/erasures/", erasing.index, name="erasures"),
     path("contacts/<uuid:contact_id>/", person.show, name="contact"),
+    path("contacts/<uuid:contact_id>/erasure/", erasing.erase, name="contact-erasure"),
     path("contacts/<uuid:contact_id>/marketing/", person.marketing, name="contact-marketing"),
     path("contacts/<uuid:contact_id>/labels/", person.label, name="contact-label"),
     path("contacts/<uuid:contact_id>/phones/", person.phones, name="contact-phones"),

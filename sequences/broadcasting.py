@@ -330,21 +330,23 @@ def summary(broadcasts: Iterable[Broadcast]) -> dict[UUID, dict[str, int]]:
         return {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in cursor.fetchall()}
 
 
+# Of who was erased the line says what their message had come to.
 _SUMMARY = """
 SELECT r.broadcast_id, count(*) AS total,
        count(*) FILTER (WHERE r.fate = 'waiting') AS waiting,
        count(*) FILTER (WHERE r.fate = 'skipped') AS skipped,
        count(*) FILTER (WHERE r.fate = 'refused') AS refused,
        count(*) FILTER (WHERE r.fate = 'sent') AS sent,
-       count(*) FILTER (WHERE m.status IN ('queued', 'sending')) AS queued,
-       count(*) FILTER (WHERE m.accepted_at IS NOT NULL) AS accepted,
-       count(*) FILTER (WHERE m.status IN ('delivered', 'read', 'played')) AS delivered,
-       count(*) FILTER (WHERE m.status IN ('read', 'played')) AS read,
-       count(*) FILTER (WHERE m.status = 'failed') AS failed,
-       count(*) FILTER (WHERE m.status = 'unknown') AS unknown,
-       count(*) FILTER (WHERE c.last_inbound_at > m.sent_at) AS replied,
-       COALESCE(sum(m.cost_amount) FILTER (WHERE m.status <> 'failed'), 0) AS cost
+       count(*) FILTER (WHERE s.status IN ('queued', 'sending')) AS queued,
+       count(*) FILTER (WHERE m.accepted_at IS NOT NULL OR (r.kept->>'accepted')::bool) AS accepted,
+       count(*) FILTER (WHERE s.status IN ('delivered', 'read', 'played')) AS delivered,
+       count(*) FILTER (WHERE s.status IN ('read', 'played')) AS read,
+       count(*) FILTER (WHERE s.status = 'failed') AS failed,
+       count(*) FILTER (WHERE s.status = 'unknown') AS unknown,
+       count(*) FILTER (WHERE c.last_inbound_at > m.sent_at OR (r.kept->>'replied')::bool) AS replied,
+       COALESCE(sum(COALESCE(m.cost_amount, (r.kept->>'cost')::numeric)) FILTER (WHERE s.status <> 'failed'), 0) AS cost
 FROM sequences_recipient r
-LEFT JOIN crm_message m ON m.id = r.message_id LEFT JOIN crm_conversation c ON c.id = r.conversation_id
+LEFT JOIN crm_message m ON m.id = r.message_id LEFT JOIN crm_conversation c ON c.id = r.conversation_id,
+LATERAL (SELECT COALESCE(m.status, r.kept->>'status') AS status) s
 WHERE r.broadcast_id = ANY(%s) GROUP BY 1
 """

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
 
-from crm import costs
+from crm import costs, tombstones
 from crm.blanks import blanks_for, filled
 from crm.inbound import conversations, people
 from crm.inbound.directory import Line
@@ -34,6 +35,7 @@ class Skip(StrEnum):
     OPTED_OUT = "opted_out"
     BLOCKED = "blocked"
     CANCELLED = "cancelled"
+    ERASED = "erased"
 
 
 def prepare(broadcast: Broadcast) -> None:
@@ -109,6 +111,7 @@ def _from_rows(broadcast: Broadcast, tenant: Tenant, now: datetime) -> list[_Lin
         lines.append(_Line(line=line, address=digits or written, values=values, fault=fault))
     usable = [line for line in lines if not line.fault]
     with connection.cursor() as cursor:
+        usable = _not_erased(cursor, broadcast, usable)
         for start in range(0, len(usable), PAGE):
             page = [(line, Person(phone=line.address)) for line in usable[start : start + PAGE]]
             owners = people.resolve(cursor, [(tenant.pk, person, now) for _line, person in page])
@@ -118,6 +121,19 @@ def _from_rows(broadcast: Broadcast, tenant: Tenant, now: datetime) -> list[_Lin
                 contact = contacts[id(line)]
                 line.conversation_id = there.get((number.pk, contact)) if contact else None
     return lines
+
+
+def _not_erased(cursor: Any, broadcast: Broadcast, lines: list[_Line]) -> list[_Line]:
+    """Who was erased after the file was given is not brought back by it; their line says so, and no phone."""
+    tombstones.hold(cursor, [broadcast.tenant_id])
+    if not tombstones.newest(cursor, [broadcast.tenant_id]):
+        return lines
+    keys = {id(line): people.keys_of(broadcast.tenant_id, Person(phone=line.address)) for line in lines}
+    found = tombstones.find(cursor, {key for some in keys.values() for key in some})
+    for line in lines:
+        if any(key in found and found[key].until >= broadcast.created_at for key in keys[id(line)]):
+            line.address, line.values, line.fault = "", None, Skip.ERASED
+    return [line for line in lines if not line.fault]
 
 
 def _recipients(

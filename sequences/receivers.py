@@ -1,13 +1,23 @@
-"""What happens when a lower layer says that customers wrote."""
+"""What happens when a lower layer says that customers wrote, became others, or are erased."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.dispatch import receiver
 
-from crm.signals import contacts_changed, contacts_merged, contacts_replied, contacts_unmerged, suspicion_changed
-from sequences import enrolling, following
+from crm.signals import (
+    addresses_erased,
+    contacts_changed,
+    contacts_erased,
+    contacts_merged,
+    contacts_replied,
+    contacts_unmerged,
+    files_released,
+    suspicion_changed,
+)
+from sequences import enrolling, erasing, following
 from sequences.models import Trigger
 from tenants import clock
 from tenants.context import tenant_transaction
@@ -51,3 +61,21 @@ def come_back(sender: Any, answers: dict[str, Any], at: datetime, **kwargs: Any)
     """Conversations are several again: each gets back what was its own."""
     if answer := answers.get(__name__):
         following.unmerge(answer, at=at)
+
+
+@receiver(contacts_erased)
+def let_go(sender: Any, tenant_id: UUID, conversations: list[UUID], **kwargs: Any) -> None:
+    """Nothing more is said to somebody who is erased, and nothing says what was."""
+    erasing.erase(tenant_id=tenant_id, conversations=conversations)
+
+
+@receiver(addresses_erased)
+def leave_out(sender: Any, tenant_id: UUID, is_theirs: Callable[[str], bool], **kwargs: Any) -> None:
+    """Lists that are still to be worked off lose them."""
+    erasing.erase_from_lists(tenant_id=tenant_id, is_theirs=is_theirs)
+
+
+@receiver(files_released)
+def need(sender: Any, names: list[str], **kwargs: Any) -> list[str]:
+    """What a step sends is not theirs."""
+    return erasing.needed(names)

@@ -173,6 +173,7 @@ _SKIPS: dict[str, Any] = {
     Skip.OPTED_OUT: gettext_lazy("This person stopped our marketing messages."),
     Skip.BLOCKED: gettext_lazy("They have probably blocked this number."),
     Skip.CANCELLED: gettext_lazy("The broadcast was cancelled before."),
+    Skip.ERASED: gettext_lazy("This person was erased."),
 }
 _LIST_FAULTS: dict[str, Any] = {
     "empty": gettext_lazy("The file has no rows."),

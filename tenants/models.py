@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from tenants.audit import audited
+from tenants.audit.models import ChainEntry, ChainKey, ForgottenEvent, SealingProgress  # noqa: F401  (for Django to know them)
 from tenants.base import TenantForeignKey, TenantManager, TenantModel
 from tenants.hours import Hours
 from tenants.rls import TENANT, TOKEN_HASH, USER, Fence, TenantReference

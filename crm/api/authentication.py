@@ -2,7 +2,9 @@
 
 from typing import Any, cast
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -27,6 +29,14 @@ class MembershipAuthentication(BaseAuthentication):
 def caller(request: Request) -> Membership:
     """Who asks, and in which company."""
     return cast(Membership, request.auth)
+
+
+def administrator(request: Request) -> Membership:
+    """Who asks, where that is an owner or an admin. Raises PermissionDenied: 403."""
+    member = caller(request)
+    if not member.administers:
+        raise PermissionDenied(_("Owners and admins alone may do this."))
+    return member
 
 
 class IsMember(BasePermission):

@@ -7,17 +7,19 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm import contacts
+from crm import contacts, erasing
 from crm.api import examples
-from crm.api.authentication import caller
-from crm.api.errors import CHANGING, READING, READING_ONE, ProblemSerializer
+from crm.api.authentication import administrator, caller
+from crm.api.erasures import ErasureFilters, ErasureSerializer
+from crm.api.errors import CHANGING, FORBIDDEN, READING, READING_ONE, ProblemSerializer
 from crm.api.fields import JSONObject, PhoneInput, TimezoneField, readings
 from crm.api.resource import Resource
 from crm.api.serializers import ContactSerializer
-from crm.models import Contact, Identity, IdentityKind
+from crm.models import Contact, ErasureDoor, ErasureReason, Identity, IdentityKind
 from whatsapp import phones
 from whatsapp.events import Person
 
@@ -123,6 +125,34 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         contact = self.get_object()
         self._change(contact, self.given(ContactChange).validated_data)
         return Response(self.get_serializer(contact).data)
+
+    @extend_schema(
+        summary="Erase a contact, for good",
+        description=(
+            "For owners and admins. They are gone from every page and answer at once, and from everything else within"
+            " minutes: `erasures/{id}/` says when it is done. It cannot be undone."
+        ),
+        parameters=[ErasureFilters],
+        request=None,
+        responses={202: ErasureSerializer} | CHANGING | {403: FORBIDDEN},
+        examples=[examples.ERASURE],
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        contact = self.get_object()
+        administrator(request)
+        asked = self.asked_for(ErasureFilters).validated_data
+        try:
+            erasure = erasing.ask(
+                contact.pk,
+                tenant_id=caller(request).tenant_id,
+                reason=ErasureReason(asked["reason"]),
+                door=ErasureDoor.API,
+                by=caller(request),
+                now=self.now,
+            )
+        except erasing.CannotErase as refusal:  # somebody was faster
+            raise NotFound(refusal.explanation) from None
+        return Response(ErasureSerializer(erasure).data, status.HTTP_202_ACCEPTED)
 
     def _change(self, contact: Contact, given: dict[str, Any]) -> None:
         wish = given.pop("marketing", "")

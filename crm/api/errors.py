@@ -52,6 +52,11 @@ UNAUTHENTICATED = OpenApiResponse(
     "No token, or one that was revoked.",
     [OpenApiExample("No token", {"detail": "Authentication credentials were not provided."})],
 )
+FORBIDDEN = OpenApiResponse(
+    ProblemSerializer,
+    "For owners and admins alone.",
+    [OpenApiExample("Not for you", {"detail": "Owners and admins alone may do this."})],
+)
 MISSING = OpenApiResponse(
     ProblemSerializer,
     "There is no such thing, or not for you.",

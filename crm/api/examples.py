@@ -67,7 +67,7 @@ _MESSAGE = {
 
 
 def _answer(name: str, value: Any) -> OpenApiExample:
-    return OpenApiExample(name, value, response_only=True, status_codes=["200", "201"])
+    return OpenApiExample(name, value, response_only=True, status_codes=["200", "201", "202"])
 
 
 def _request(name: str, value: Any) -> OpenApiExample:
@@ -217,3 +217,16 @@ FILE = _request(
     },
 )
 REACTION = _request("A reaction", {"type": "reaction", "reaction": {"message_id": _MESSAGE["id"], "emoji": "👍"}})
+ERASURE = _answer(
+    "An erasure",
+    {
+        "id": "0199f3a0-0000-7000-8000-000000000101",
+        "state": "running",
+        "reason": "request",
+        "door": "api",
+        "asked_by": _MEMBER,
+        "asked_at": "2026-11-21T09:15:00Z",
+        "done_at": None,
+        "counts": {"conversations": 1},
+    },
+)

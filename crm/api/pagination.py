@@ -48,3 +48,7 @@ class ByName(NewestFirst):
 
 class ByAlias(NewestFirst):
     ordering = ("alias", "id")
+
+
+class LastAskedFirst(NewestFirst):
+    ordering = ("-asked_at", "-id")

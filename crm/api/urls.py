@@ -3,6 +3,7 @@ from rest_framework.routers import SimpleRouter
 
 from crm.api.contacts import Contacts
 from crm.api.conversations import Conversations
+from crm.api.erasures import Erasures
 from crm.api.errors import UnknownAddress
 from crm.api.flows import Flows
 from crm.api.messages import Messages, Thread
@@ -15,6 +16,7 @@ from crm.api.tokens import Tokens
 router = SimpleRouter()
 router.register("conversations", Conversations)
 router.register("contacts", Contacts)
+router.register("erasures", Erasures)
 router.register("messages", Messages)
 router.register("numbers", Numbers)
 router.register("queues", Queues)

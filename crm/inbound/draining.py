@@ -1,7 +1,7 @@
 """Taking stored webhooks and merging them: a batch at a time, and one at a time when a batch has a bad one in it."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from psycopg.errors import DeadlockDetected
 
 from crm import signals
+from crm.inbound.erased import persons_of
 from crm.inbound.merging import Delivery, Merged, merge
 from tenants import clock, counters
 from tenants.alerts import raise_alert
@@ -18,9 +19,11 @@ from tenants.context import system_transaction
 from tenants.crash_points import crash_point
 from tenants.encryption import unseal
 from tenants.models import Severity
+from whatsapp import erasing, phones
 from whatsapp.events import Event, MalformedBody
 from whatsapp.models import WebhookEvent
 from whatsapp.providers import get_provider
+from whatsapp.providers.base import Erased
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +165,7 @@ def _merge_stored(cursor: Any, stored: Sequence[Stored]) -> Merged:
         deliveries.append((one, Delivery(one.provider, happenings, one.received_at)))
     merged = merge(delivery for _, delivery in deliveries)
     finished += [_finished(one, delivery, merged) for one, delivery in deliveries]
+    erasing.rewrite(cursor, _without_erased(deliveries, merged.erased))
     # The moments say which days' parts of the table are concerned.
     moments = [one.received_at - clock.ahead() for one in stored]
     cursor.execute(_FINISH, [*map(list, zip(*finished, strict=True)), min(moments), max(moments)])
@@ -169,6 +173,30 @@ def _merge_stored(cursor: Any, stored: Sequence[Stored]) -> Merged:
     crash_point("drain.before-commit")
     transaction.on_commit(lambda: _announce(merged))
     return merged
+
+
+def _without_erased(
+    deliveries: Iterable[tuple[Stored, Delivery]], unheard: Iterable[Event]
+) -> Iterator[tuple[int, bytes]]:
+    """The bodies in which somebody was who had been erased, without them; who wrote again meanwhile stays beside it."""
+    old = {id(event) for event in unheard}
+    for one, delivery in deliveries if old else ():
+        events = [each for each in delivery.happenings if isinstance(each, Event)]
+        dropped = [each for each in events if id(each) in old]
+        if dropped:
+            still = {address for each in events if id(each) not in old for address in _addresses(each)}
+            addresses = frozenset({address for each in dropped for address in _addresses(each)} - still)
+            messages = frozenset(str(getattr(each, "message_id", "")) for each in dropped)
+            numbers = frozenset(each.number_id for each in dropped)
+            left = get_provider(one.provider).without(one.body, Erased(addresses, messages, numbers))
+            if left != one.body:
+                yield one.id, left
+
+
+def _addresses(event: Event) -> Iterator[str]:
+    for person in persons_of(event):
+        yield from phones.variants(person.phone) if person.phone else ()
+        yield from filter(None, (person.bsuid, person.parent_bsuid))
 
 
 def _finished(one: Stored, delivery: Delivery, merged: Merged) -> tuple[int, str, UUID | None, str, str]:

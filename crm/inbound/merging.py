@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from crm import bells, live
 from crm.flows import answers
-from crm.inbound import conversations, groups, notices, optouts, people, reactions, relinking, statuses
+from crm.inbound import conversations, erased, groups, notices, optouts, people, reactions, relinking, statuses
 from crm.inbound.directory import Line, find_lines, mark_seen
 from crm.inbound.entries import Entry, entries
 from crm.models import Attachment, Message
@@ -40,13 +40,14 @@ class Delivery:
 
 @dataclass(slots=True)
 class Merged:
-    """What a merge did: who must look again, who wrote, and which numbers nobody has."""
+    """What a merge did: who must look again, who wrote, what was not heard, and which numbers nobody has."""
 
     changed: dict[UUID, set[UUID]] = field(default_factory=lambda: defaultdict(set))  # tenant → conversations
     replied: dict[UUID, dict[UUID, datetime]] = field(
         default_factory=lambda: defaultdict(dict)
     )  # tenant → contact → at
     inserted: int = 0
+    erased: list[Event] = field(default_factory=list)  # of people who were erased, and not heard
     lines: dict[tuple[str, str], Line] = field(default_factory=dict)
 
 
@@ -74,13 +75,14 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
             for happening in delivery.happenings
             if isinstance(happening, Event) and (line := merged.lines.get((delivery.provider, happening.number_id)))
         ]
+        events, merged.erased = erased.sift(cursor, events)
         relinking.merge_identities(cursor, [(line, e) for line, e, _ in events if isinstance(e, IdentityChanged)])
         groups.tell((line, e) for line, e, _ in events)
         _merge_messages(cursor, [entry for line, e, at in events for entry in entries(line, e, received_at=at)], merged)
         reactions.merge_reactions(
             cursor, [(line, e) for line, e, _ in events if isinstance(e, Reacted)], merged.changed
         )
-        statuses.merge_statuses(
+        merged.erased += statuses.merge_statuses(
             cursor, [(line, e) for line, e, _ in events if isinstance(e, StatusChanged)], merged.changed
         )
         people.merge_names(cursor, [(line.tenant_id, e) for line, e, _ in events if isinstance(e, ContactNamed)])

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from crm import tombstones
 from crm.models import IdentityKind
 from whatsapp import phones
 from whatsapp.events import ContactNamed, Person
@@ -112,7 +113,9 @@ def _resolved(cursor: Any, groups: list[_Group]) -> dict[Key, UUID]:
         found = [known[key][0] for key in sorted(group.keys, key=lambda key: _ORDER[key[1]]) if key in known]
         group.contact_id, group.is_new = (found[0], False) if found else (uuid7(), True)
     _claim_missing(cursor, groups, known)
-    _create(cursor, [group for group in groups if group.is_new])
+    fresh = [group for group in groups if group.is_new]
+    _create(cursor, fresh)
+    tombstones.give_back_wishes(cursor, {group.contact_id: group.keys for group in fresh if group.contact_id})
     _learn(cursor, [group for group in groups if not group.is_new], known)
     owners = {key: owner for key, (owner, *_facts) in known.items()}
     for group in groups:

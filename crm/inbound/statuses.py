@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
 from crm import costs
+from crm.inbound import erased
 from crm.inbound.directory import Line
 from crm.references import read_reference
 from tenants.crash_points import crash_point
@@ -187,11 +188,13 @@ WHERE k.id = locked.id AND (k.marketing_preference_at IS NULL OR k.marketing_pre
 """
 
 
-def merge_statuses(cursor: Any, events: list[tuple[Line, StatusChanged]], changed: dict[UUID, set[UUID]]) -> None:
-    """Merge what was reported; park what is about a message we do not know yet."""
+def merge_statuses(
+    cursor: Any, events: list[tuple[Line, StatusChanged]], changed: dict[UUID, set[UUID]]
+) -> list[StatusChanged]:
+    """Merge what was reported; park what is about a message we do not know yet. Returns what is of people who were erased."""
     known = [(line, event) for line, event in events if event.status in _COLUMN or event.status == Status.ACCEPTED]
     if not known:
-        return
+        return []
     reports: dict[tuple[UUID, str], Report] = {}
     for line, event in known:
         key = line.number_id, event.message_id[:200]
@@ -200,7 +203,11 @@ def merge_statuses(cursor: Any, events: list[tuple[Line, StatusChanged]], change
     unmatched = _apply(cursor, list(reports.values()), changed)
     crash_point("statuses.between")
     lost = {(report.number_id, report.provider_message_id) for report in unmatched}
-    _park(cursor, [(line, event) for line, event in known if (line.number_id, event.message_id[:200]) in lost])
+    early = [(line, event) for line, event in known if (line.number_id, event.message_id[:200]) in lost]
+    of_nobody = erased.receipts_of_nobody(cursor, early)
+    unheard = {id(event) for event in of_nobody}
+    _park(cursor, [(line, event) for line, event in early if id(event) not in unheard])
+    return of_nobody
 
 
 def match_parked(cursor: Any, *, number_id: UUID, provider_message_ids: list[str]) -> None:

@@ -246,6 +246,9 @@ def _upload_type(mime_type: str) -> str:
 def _settle(job: Job, result: Result) -> bool:
     """Write the result down under the attempt it belongs to; False when the row has gone on without us."""
     with tenant_transaction(job.attachment.tenant_id):
+        place = Conversation.objects.filter(pk=job.conversation_id).values_list("queue_id", "assignee_id").first()
+        if place is None:
+            return False  # its person is being erased
         mine = Attachment.objects.filter(pk=job.attachment.pk, attempts=job.attempt, state=FileState.WORKING)
         if not result.failure:
             changed = mine.update(**result.values, state=FileState.THERE, failure="", next_attempt_at=None)
@@ -258,7 +261,6 @@ def _settle(job: Job, result: Result) -> bool:
             return False
         if job.is_ours:
             _go_on(job, result)
-        place = Conversation.objects.filter(pk=job.conversation_id).values_list("queue_id", "assignee_id").get()
         live.publish(job.attachment.tenant_id, [live.Change(job.conversation_id, place[:1], place[1:])])
     return not result.failure
 

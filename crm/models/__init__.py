@@ -1,6 +1,7 @@
 from crm.models.attachments import Attachment, FileState
 from crm.models.contacts import Contact, ContactWord, Identity, IdentityKind, MarketingSource
 from crm.models.conversations import Activity, ActivityKind, Conversation, ConversationStatus, Episode
+from crm.models.erasures import Erasure, ErasureDigest, ErasureDoor, ErasureKey, ErasureReason, ErasureStep
 from crm.models.imports import ContactImport, ContactImportPage, ImportState
 from crm.models.issues import DeliveryIssue, Examination, IssueLevel, IssueState
 from crm.models.merges import ContactMerge
@@ -15,7 +16,7 @@ from crm.models.messages import (
     Source,
     UnmatchedStatus,
 )
-from crm.models.money import Budget, MessageHour, RollupProgress
+from crm.models.money import Budget, ErasedHour, MessageHour, RollupProgress
 from crm.models.optouts import MarketingWords
 from crm.models.replies import QuickReply, ReplyKind
 from crm.models.search import MessageWord, SearchProgress
@@ -37,6 +38,13 @@ __all__ = [
     "DeliveryIssue",
     "Direction",
     "Episode",
+    "ErasedHour",
+    "Erasure",
+    "ErasureDigest",
+    "ErasureDoor",
+    "ErasureKey",
+    "ErasureReason",
+    "ErasureStep",
     "Examination",
     "FileState",
     "Identity",

@@ -65,6 +65,8 @@ class Attachment(TenantModel):
                 name="crm_attachment_due",
                 condition=models.Q(state__in=["waiting", "working"]),
             ),
+            # Whether another message has the same file, before it is deleted
+            models.Index(fields=["stored_as"], name="crm_attachment_file", condition=~models.Q(stored_as="")),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.words import folded
 from tenants.audit import audited
 from tenants.base import TenantForeignKey, TenantManager, TenantModel
-from tenants.rls import Fence, TenantReference
+from tenants.rls import TENANT, Fence, TenantReference
 from whatsapp import phones
 
 _ACCENTED = "áàâäãåéèêëíìîïóòôöõúùûüñçýÁÀÂÄÃÅÉÈÊËÍÌÎÏÓÒÔÖÕÚÙÛÜÑÇÝ"
@@ -81,7 +81,7 @@ class MarketingSource(models.TextChoices):
     IMPORT = "import", _("an import")
 
 
-@audited(changes_only=True, exclude=("search_text", "sort_name", "profile_name", "profile_at", "seen_at"))
+@audited(changes_only=True, exclude=("search_text", "sort_name", "profile_name", "profile_at", "seen_at", "erased_at"))
 class Contact(TenantModel):
     """A person who writes to us, known by one or more identities; may have no phone at all."""
 
@@ -139,6 +139,8 @@ class Contact(TenantModel):
     profile_at = models.DateTimeField(null=True, editable=False)
     marketing_preference_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # Since when they are being erased: the company's own statements see them no more. See `crm.erasing`.
+    erased_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[Any] = ContactManager()
 
@@ -146,7 +148,7 @@ class Contact(TenantModel):
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
         base_manager_name = "objects"
-        constraints = [Fence(name="crm_contact_fence")]
+        constraints = [Fence(name="crm_contact_fence", condition=f"tenant_id = {TENANT} AND erased_at IS NULL")]
         indexes = [
             models.Index(fields=["tenant", "-created_at", "id"], name="crm_contact_newest"),  # the list, the API
             models.Index(fields=["tenant", "phone"], name="crm_contact_phone"),  # ?phone=, a country

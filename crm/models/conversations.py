@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.models.contacts import Contact
 from tenants.base import TenantForeignKey, TenantManager, TenantModel
 from tenants.models import Membership, Queue
-from tenants.rls import Fence, TenantReference
+from tenants.rls import TENANT, Fence, TenantReference
 from whatsapp.models import Number
 from whatsapp.window import Window
 
@@ -88,6 +88,7 @@ class Conversation(TenantModel):
     # How likely the person has blocked this number, in `crm.blocking`'s levels; empty: nothing speaks for it.
     suspicion = models.CharField(max_length=11, blank=True, db_default="")
     created_at = models.DateTimeField(db_default=Now())
+    erased_at = models.DateTimeField(null=True, editable=False)  # as its contact's
 
     objects: ClassVar[Any] = ConversationManager()
 
@@ -97,7 +98,7 @@ class Conversation(TenantModel):
         base_manager_name = "objects"
         constraints = [
             models.UniqueConstraint(fields=["number", "contact"], name="crm_conversation_key"),
-            Fence(name="crm_conversation_fence"),
+            Fence(name="crm_conversation_fence", condition=f"tenant_id = {TENANT} AND erased_at IS NULL"),
             TenantReference("contact", name="crm_conversation_contact_fk"),
             TenantReference("number", name="crm_conversation_number_fk"),
             TenantReference("queue", name="crm_conversation_queue_fk"),

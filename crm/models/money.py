@@ -50,11 +50,9 @@ class Budget(TenantModel):
         return str(self.monthly_limit)
 
 
-class MessageHour(TenantModel):
-    """How many messages of one kind an hour had, and what they cost: what reports add up. See `crm.reports.rollups`.
-
-    The hour is UTC's. `accepted` to `unknown` count outbound ones by how far they came; a read one was delivered.
-    """
+class _Hour(TenantModel):
+    """Messages of one kind in an hour of UTC's. `accepted` to `unknown` count outbound ones by how far they came; a read one
+    was delivered."""
 
     hour = models.DateTimeField()
     number = TenantForeignKey(Number, on_delete=models.CASCADE, related_name="+")
@@ -73,6 +71,16 @@ class MessageHour(TenantModel):
     unpriced = models.PositiveIntegerField(default=0)  # charged for, but no rate is known
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} · {self.messages}"
+
+
+class MessageHour(_Hour):
+    """How many messages of one kind an hour had, and what they cost: what reports add up. See `crm.reports.rollups`."""
+
+    class Meta:
         verbose_name = _("messages of an hour")
         verbose_name_plural = _("messages by hour")
         base_manager_name = "objects"
@@ -86,8 +94,24 @@ class MessageHour(TenantModel):
             models.Index(fields=["hour"], name="crm_messagehour_hour"),  # refreshing
         ]
 
-    def __str__(self) -> str:
-        return f"{self.hour:%Y-%m-%d %H} · {self.messages}"
+
+class ErasedHour(_Hour):
+    """The same of messages that were erased with the person they went to: counts and money, and nobody in them.
+
+    Hours are counted anew from the messages; what is no longer among those is counted from here.
+    """
+
+    class Meta:
+        base_manager_name = "objects"
+        constraints = [
+            Fence(name="crm_erasedhour_fence", referenced=False),
+            TenantReference("number", name="crm_erasedhour_number_fk"),
+            TenantReference("queue", name="crm_erasedhour_queue_fk"),
+        ]
+        indexes = [
+            models.Index(fields=["hour"], name="crm_erasedhour_hour"),  # counting hours anew
+            models.Index(fields=["tenant", "hour"], name="crm_erasedhour_of_tenant"),  # what this hour has cost
+        ]
 
 
 class RollupProgress(models.Model):

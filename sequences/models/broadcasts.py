@@ -107,6 +107,9 @@ class Recipient(TenantModel):
     reason = models.CharField(max_length=40, blank=True, default="")
     detail = models.CharField(max_length=120, blank=True, default="")
     message = TenantForeignKey(Message, null=True, on_delete=models.SET_NULL, related_name="+")
+    # What had become of the message when the person was erased: `{status, accepted, replied, cost}`. The line stays, so that
+    # the broadcast's figures add up; who it was does not.
+    kept: "models.JSONField[dict[str, Any] | None, dict[str, Any] | None]" = models.JSONField(null=True)
 
     objects: ClassVar[Any] = TenantManager()
 

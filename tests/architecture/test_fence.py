@@ -28,6 +28,7 @@ WITHOUT_FENCE = {
     "mfa_authenticator": "a person's own second factor",
     "pghistory_context": "who made a change, by request; the changes themselves are fenced",
     "whatsapp_rate": "Meta's price list, the same for all",
+    "tenants_sealingprogress": "how far the chain has sealed each table of history: one id, of all companies",
     "tenants_user_groups": "Django's groups, which nobody uses",
     "tenants_user_user_permissions": "the same",
 }

@@ -18,6 +18,7 @@ from crm.models import (
     ContactMerge,
     DeliveryIssue,
     Direction,
+    Erasure,
     FileState,
     Message,
     MessageStatus,
@@ -91,7 +92,12 @@ def keys(theirs: Company, folder: None) -> dict[str, Any]:
             mapping={"phone": "phone"}, faults=[[2, "not_a_phone", f"{CANARY} phone", ""]], state="checked", total=1,
             created_at=clock.now(),
         )  # fmt: skip
+        erasure = Erasure.objects.create(
+            tenant=theirs.tenant, contact_ids=[uuid4()], reason="request", door="page", asked_by=theirs.admin,
+            asked_at=clock.now(), until=clock.now(), addresses={"ids": [CANARY]}, step="done", done_at=clock.now(),
+        )  # fmt: skip
     return {
+        "erasure": erasure.pk,
         "merge": merge.pk,
         "import": brought.pk,
         "conversation": talk.pk,

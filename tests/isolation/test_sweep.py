@@ -48,6 +48,7 @@ PARAMETERS = {
 RESOURCES = {
     "conversations": "conversation",
     "contacts": "contact",
+    "erasures": "erasure",
     "messages": "message",
     "numbers": "number",
     "queues": "queue",

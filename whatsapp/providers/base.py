@@ -184,6 +184,18 @@ class BusinessProfile:
     vertical: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Whose parts are taken out of stored deliveries: phones in every spelling (digits) and user ids, and their messages' ids.
+
+    `numbers` are the only ones of ours (by the provider's id) whose parts may be touched; None: all of a delivery's.
+    """
+
+    addresses: frozenset[str] = field(repr=False)
+    message_ids: frozenset[str] = field(default=frozenset(), repr=False)
+    numbers: frozenset[str] | None = None
+
+
 class ProviderError(Exception):
     """A call that brought no result. `retry_after` is in seconds, when the provider asked for a pause."""
 
@@ -380,4 +392,8 @@ class Provider(Protocol):
 
     def parse(self, body: bytes) -> list[Happening]:
         """A callback as values. Raises MalformedBody and nothing else; a part it cannot read becomes Unrecognised."""
+        ...
+
+    def without(self, body: bytes, erased: Erased) -> bytes:
+        """A callback without what is of the person, everything else as it was; the same bytes where nothing is. Never raises."""
         ...

@@ -147,6 +147,7 @@ def _line(fault: list[Any], country: str) -> FaultLine:
     if kind == "email":
         return FaultLine(row, written, _("Not an e-mail address."), "without_email", _("Import without e-mail"))
     sentences = {
+        "erased": _("The person of this row was erased."),
         "no_address": _("There is no phone, e-mail or WhatsApp user id."),
         "not_a_phone": no_phone(more, written),
         "consent": _("Write yes or no."),

@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
+from crm.models import Erasure
+from tenants import clock
 from tests.crm.api.conftest import ROOT, approve, publish
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +32,9 @@ ADDRESSES = {
     "messages/{message}/": {"GET"},
     "messages/{message}/file/": {"GET"},
     "contacts/": {"GET", "POST"},
-    "contacts/{contact}/": {"GET", "PATCH"},
+    "contacts/{contact}/": {"GET", "PATCH", "DELETE"},
+    "erasures/": {"GET"},
+    "erasures/{erasure}/": {"GET"},
     "numbers/": {"GET"},
     "numbers/{number}/": {"GET"},
     "queues/": {"GET"},
@@ -55,7 +59,15 @@ def keys(ours, our_talk):
         "queue": ours.sales.pk,
         "template": approve(ours, "order_ready", "Hola {{1}}").pk,
         "flow": publish(ours).pk,
+        "erasure": erased(ours).pk,
     }
+
+
+def erased(ours) -> Erasure:
+    with ours.transaction():
+        return Erasure.objects.create(
+            tenant=ours.tenant, contact_ids=[], reason="request", door="api", asked_at=clock.now(), until=clock.now()
+        )
 
 
 def ask(client: APIClient, method: str, url: str, body="{}"):

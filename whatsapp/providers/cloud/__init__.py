@@ -12,6 +12,7 @@ from whatsapp.providers.base import (
     Accepted,
     Account,
     BusinessProfile,
+    Erased,
     FetchedMedia,
     FlowFault,
     FreshToken,
@@ -23,7 +24,7 @@ from whatsapp.providers.base import (
     TemplateDraft,
     TokenFacts,
 )
-from whatsapp.providers.cloud import coexistence, files, flows, payloads, records, templates, webhook
+from whatsapp.providers.cloud import coexistence, erasing, files, flows, payloads, records, templates, webhook
 from whatsapp.providers.cloud.client import Graph
 
 _HELD = frozenset({"held_for_quality_assessment", "paused"})
@@ -175,6 +176,9 @@ class Cloud:
 
     def parse(self, body: bytes) -> list[Happening]:
         return webhook.parse(body)
+
+    def without(self, body: bytes, erased: Erased) -> bytes:
+        return erasing.without(body, erased)
 
 
 def _accepted(answer: dict) -> Accepted:
