@@ -16,6 +16,7 @@ from crm import budgets, silences
 from crm.explanations import sentence
 from crm.inbound import groups
 from tenants.alerts import Words, about
+from tenants.audit import watching as history_watching
 from tenants.models import Alert
 from whatsapp import checking, health, template_alerts, watching
 from whatsapp.flows import keys as flow_keys
@@ -285,6 +286,21 @@ def _budget(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
     return Words(title, spent.strip(), advice, _("See the costs"), reverse("dashboard"))
 
 
+def _tampered(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
+    count = int(facts.get("count") or 0)
+    found = ngettext(
+        "%(count)d row or entry is not what was sealed.", "%(count)d rows or entries are not what was sealed.", count
+    )
+    return Words(
+        _("Somebody with the database has touched the history of changes"),
+        str(facts.get("company") or name),
+        f"{found % {'count': count}} "
+        + _("“manage.py verify_audit” names each. Find out who has the database, and keep its backups."),
+        _("See the alerts"),
+        reverse("admin:tenants_alert_changelist"),
+    )
+
+
 _WRITERS: dict[str, Writer] = {
     checking.WITHOUT_QUEUE: _without_queue,
     checking.PAUSED: _paused,
@@ -308,6 +324,7 @@ _WRITERS: dict[str, Writer] = {
     flow_keys.WRONG_KEY: _flow_key,
     budgets.WARNED: _budget,
     budgets.REACHED: _budget,
+    history_watching.TAMPERED: _tampered,
 }
 
 

@@ -272,6 +272,23 @@ def mail_alerts() -> int:
     return mailing.mail_alerts(now=clock.now())
 
 
+@shared_task(name="crm.bells.seal_history")
+def seal_history() -> int:
+    """Seal what the history of changes has gathered."""
+    from tenants.audit.sealing import seal
+
+    return seal()
+
+
+# It may take longer than Redis waits for an answer: a second one beside it would do no harm, and no good.
+@shared_task(name="crm.bells.verify_history", acks_late=False)
+def verify_history() -> int:
+    """Look whether the history of changes is what was sealed."""
+    from tenants.audit import watching
+
+    return watching.watch()
+
+
 @shared_task(name="crm.bells.reconcile")
 def reconcile() -> dict[str, int]:
     """Resolve the sends of unknown outcome that can be resolved."""

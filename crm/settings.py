@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
@@ -214,6 +215,12 @@ CELERY_BEAT_SCHEDULE = {
     "submit-templates": {"task": "whatsapp.tasks.submit_templates", "schedule": 15.0, "options": {"expires": 15}},
     "watch-silence": {"task": "crm.bells.silence", "schedule": 300.0, "options": {"expires": 300}},
     "mail-alerts": {"task": "crm.bells.mail_alerts", "schedule": 60.0, "options": {"expires": 60}},
+    "seal-history": {"task": "crm.bells.seal_history", "schedule": 30.0, "options": {"expires": 30}},
+    "verify-history": {
+        "task": "crm.bells.verify_history",
+        "schedule": crontab(hour=7, minute=40),
+        "options": {"expires": 3600},
+    },
     "forget": {"task": "crm.bells.forget", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 

@@ -19,6 +19,7 @@ from uuid import UUID
 from django.conf import settings
 
 from tenants.audit.models import ChainKey
+from tenants.encryption import CannotOpen, unseal
 
 BEGINNING = bytes(32)
 _LOCKS = 4202  # the class of our advisory locks; 4201 is that of the roles
@@ -35,10 +36,16 @@ CROSS JOIN LATERAL (
 """
 _APPEND = """
 INSERT INTO tenants_chainentry
-       (tenant_id, seq, table_name, event_id, happened_at, sealed_at, width, key_number, previous, mac)
+       (tenant_id, seq, table_name, event_id, happened_at, sealed_at, width, key_number, digest, previous, mac)
 SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
-                     %s::smallint[], %s::smallint[], %s::bytea[], %s::bytea[])
+                     %s::smallint[], %s::smallint[], %s::bytea[], %s::bytea[], %s::bytea[])
 """
+_KEYS = "SELECT tenant_id, number, key FROM tenants_chainkey WHERE tenant_id = ANY(%s) ORDER BY tenant_id, number"
+_MASTERS = """
+SELECT DISTINCT ON (tenant_id) tenant_id, master FROM tenants_chainkey
+WHERE tenant_id = ANY(%s) ORDER BY tenant_id, number DESC
+"""
+_PURPOSE = ChainKey._meta.get_field("key").purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +92,30 @@ def append(cursor: Any, rows: Mapping[UUID, Iterable[Row]]) -> int:
     cursor.execute("SELECT statement_timestamp()")
     (now,) = cursor.fetchone()
     last = heads(cursor, rows)
-    keys = _newest_keys(rows)
+    newest = _newest_keys(cursor, rows)
     entries = []
     for tenant_id, of_tenant in rows.items():
         head = last.get(tenant_id, Head())
-        number, key = keys[tenant_id]
+        number, key = newest[tenant_id]
         for row in of_tenant:
             seq = head.seq + 1
             mac = mac_of(
                 row, key=key, tenant_id=tenant_id, seq=seq, sealed_at=now, key_number=number, previous=head.mac
             )
             entries.append(
-                (tenant_id, seq, row.table_name, row.event_id, row.happened_at, now, row.width, number, head.mac, mac)
+                (
+                    tenant_id,
+                    seq,
+                    row.table_name,
+                    row.event_id,
+                    row.happened_at,
+                    now,
+                    row.width,
+                    number,
+                    row.digest,
+                    head.mac,
+                    mac,
+                )
             )
             head = Head(seq, mac)
     if entries:
@@ -123,23 +142,39 @@ def mac_of(
     return hmac.digest(key, json.dumps(said).encode(), sha256)
 
 
-def _newest_keys(tenant_ids: Iterable[UUID]) -> dict[UUID, tuple[int, bytes]]:
-    """The key with which each tenant's next entries are made; a new one where the master key is a new one."""
+def keys(cursor: Any, tenant_ids: Iterable[UUID]) -> dict[UUID, dict[int, bytes | None]]:
+    """The keys of each tenant by their numbers, the newest last; None for one that cannot be opened."""
+    cursor.execute(_KEYS, [list(tenant_ids)])
+    found: dict[UUID, dict[int, bytes | None]] = {}
+    for tenant_id, number, sealed in cursor.fetchall():
+        found.setdefault(tenant_id, {})[number] = _opened(bytes(sealed), tenant_id)
+    return found
+
+
+def _opened(sealed: bytes, tenant_id: UUID) -> bytes | None:
+    try:
+        return unseal(sealed, purpose=_PURPOSE, tenant_id=tenant_id)
+    except CannotOpen:
+        return None
+
+
+def _newest_keys(cursor: Any, tenant_ids: Iterable[UUID]) -> dict[UUID, tuple[int, bytes]]:
+    """The key with which each tenant's next entries are made.
+
+    A new one where there is a new master key, and where the last one cannot be opened: sealing goes on, and whoever
+    verifies is told of the entries that nobody can read.
+    """
     master = next(iter(settings.ENCRYPTION_KEYS))
-    newest = {
-        each.tenant_id: each
-        for each in ChainKey.objects.filter(tenant__in=list(tenant_ids)).order_by("tenant_id", "number")
-    }
-    made = [
-        ChainKey(
-            tenant_id=tenant_id,
-            number=newest[tenant_id].number + 1 if tenant_id in newest else 1,
-            master=master,
-            key=os.urandom(32),
-        )
-        for tenant_id in tenant_ids
-        if tenant_id not in newest or newest[tenant_id].master != master
-    ]
+    cursor.execute(_MASTERS, [list(tenant_ids)])
+    masters = dict(cursor.fetchall())
+    there = keys(cursor, tenant_ids)
+    newest: dict[UUID, tuple[int, bytes]] = {}
+    made = []
+    for tenant_id in tenant_ids:
+        number, key = next(reversed(there.get(tenant_id, {0: None}).items()))
+        if key is None or masters[tenant_id] != master:
+            number, key = number + 1, os.urandom(32)
+            made.append(ChainKey(tenant_id=tenant_id, number=number, master=master, key=key))
+        newest[tenant_id] = number, key
     ChainKey.objects.bulk_create(made)
-    newest |= {each.tenant_id: each for each in made}
-    return {tenant_id: (each.number, bytes(each.key)) for tenant_id, each in newest.items()}
+    return newest

@@ -60,6 +60,7 @@ class ChainEntry(models.Model):
     # How many of the table's columns are covered, counted as they were added: those of later migrations are not.
     width = models.SmallIntegerField()
     key_number = models.SmallIntegerField()
+    digest = models.BinaryField()  # of the row; the entry can be read as genuine when the row is gone
     previous = models.BinaryField()
     mac = models.BinaryField()
 

@@ -41,6 +41,10 @@ _CANONICAL = """
 SELECT set_config('TimeZone', 'UTC', true), set_config('bytea_output', 'hex', true),
        set_config('IntervalStyle', 'iso_8601', true), set_config('extra_float_digits', '1', true)
 """
+_BY_INDEX = """
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true)
+"""
 _COLUMNS = """
 SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -51,6 +55,14 @@ WHERE c.relname = ANY(%s) AND c.relnamespace = 'public'::regnamespace GROUP BY c
 def read_canonically(cursor: Any) -> None:
     """Have the present transaction write values as every seal does."""
     cursor.execute(_CANONICAL)
+
+
+def by_index(cursor: Any) -> None:
+    """Have the present transaction look rows up by their keys: a page is small beside a chain, whatever statistics say.
+
+    A plan that reads the whole chain, for each page again, would be taken whenever they are old.
+    """
+    cursor.execute(_BY_INDEX)
 
 
 def history_of(model: type[models.Model]) -> type[models.Model]:

@@ -79,6 +79,7 @@ class Migration(migrations.Migration):
                 ('sealed_at', models.DateTimeField()),
                 ('width', models.SmallIntegerField()),
                 ('key_number', models.SmallIntegerField()),
+                ('digest', models.BinaryField()),
                 ('previous', models.BinaryField()),
                 ('mac', models.BinaryField()),
                 ('tenant', models.ForeignKey(db_constraint=False, db_index=False, editable=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='tenants.tenant')),
