@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from psycopg.types.json import Jsonb
 from uuid_utils.compat import uuid7
 
@@ -97,12 +98,13 @@ FROM (
 ) told JOIN crm_conversation c ON c.id = told.conversation_id
 """
 _FREE_ENTRY = "free_entry_point"
-# By the provider's id, which the unique key serves.
+# In lock order; by the provider's id, which the unique key serves.
 _FIND_BY_ID = """
 SELECT r.position, m.id
 FROM unnest(%s::int[], %s::uuid[], %s::text[]) AS r (position, number_id, provider_message_id)
 JOIN crm_message m ON m.number_id = r.number_id AND m.provider_message_id = r.provider_message_id
 WHERE m.direction = 'outbound'
+ORDER BY m.id FOR NO KEY UPDATE OF m
 """
 # By our own reference: the webhook has beaten the answer to our request, or there never was one.
 _FIND_BY_REFERENCE = """
@@ -111,7 +113,6 @@ FROM unnest(%s::int[], %s::uuid[], %s::uuid[]) AS r (position, number_id, id)
 JOIN crm_message m ON m.id = r.id AND m.number_id = r.number_id
 WHERE m.direction = 'outbound'
 """
-# However they were found, in one order and all at once: another worker may find the same ones the other way.
 _HOLD = "SELECT id, provider_message_id FROM crm_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 _STATUS = """CASE
     WHEN n.played_at IS NOT NULL THEN 'played' WHEN n.read_at IS NOT NULL THEN 'read'
@@ -315,37 +316,46 @@ def _apply(cursor: Any, reports: list[Report], changed: dict[UUID, set[UUID]]) -
     """Merge into the messages that are found; returns the reports of those that are not."""
     if not reports:
         return []
-    positions = list(range(len(reports)))
-    cursor.execute(_FIND_BY_ID, [positions, [r.number_id for r in reports], [r.provider_message_id for r in reports]])
-    named = dict(cursor.fetchall())
-    missing = [position for position in positions if position not in named and reports[position].message_id]
+    targets, foreign = _held_targets(cursor, reports)
+    hits = sorted(targets.items(), key=lambda item: item[1])
+    if hits:
+        _merge(cursor, [(message_id, reports[position]) for position, message_id in hits], changed)
+    return [report for position, report in enumerate(reports) if position not in targets and position not in foreign]
+
+
+def _held_targets(cursor: Any, reports: list[Report]) -> tuple[dict[int, UUID], set[int]]:
+    """By place: the message of each report that has one, locked; and the places of those that belong to none."""
+    places = list(range(len(reports)))
+    point = transaction.savepoint() if any(report.message_id for report in reports) else None
+    cursor.execute(_FIND_BY_ID, [places, [r.number_id for r in reports], [r.provider_message_id for r in reports]])
+    targets, foreign = dict(cursor.fetchall()), set()
     referred: dict[int, UUID] = {}
-    if missing:
+    if missing := [place for place in places if place not in targets and reports[place].message_id]:
         cursor.execute(
             _FIND_BY_REFERENCE,
             [missing, [reports[p].number_id for p in missing], [reports[p].message_id for p in missing]],
         )
         referred = dict(cursor.fetchall())
-    if not named and not referred:
-        return reports
-    cursor.execute(_HOLD, [[*named.values(), *referred.values()]])
-    held = dict(cursor.fetchall())
-    targets = {position: message_id for position, message_id in named.items() if message_id in held}
-    taken, foreign = set(targets.values()), set()
-    for position, message_id in referred.items():
-        if message_id not in held:
-            continue
-        if held[message_id] in (None, reports[position].provider_message_id) and message_id not in taken:
-            targets[position] = message_id
-            taken.add(message_id)
-        else:
-            # Two attempts of one message were accepted. The row follows one of them.
-            foreign.add(position)
-            log.warning("a message was accepted twice", extra={"message_id": str(message_id)})
-    hits = sorted(targets.items(), key=lambda item: item[1])
-    if hits:
-        _merge(cursor, [(message_id, reports[position]) for position, message_id in hits], changed)
-    return [reports[position] for position in positions if position not in targets and position not in foreign]
+    if referred and point:
+        # Another worker may find the same messages the other way: let go of the first ones, and take all in one order.
+        transaction.savepoint_rollback(point)
+        cursor.execute(_HOLD, [[*targets.values(), *referred.values()]])
+        held = dict(cursor.fetchall())
+        targets = {place: message_id for place, message_id in targets.items() if message_id in held}
+        taken = set(targets.values())
+        for place, message_id in referred.items():
+            if message_id not in held:
+                continue
+            if held[message_id] in (None, reports[place].provider_message_id) and message_id not in taken:
+                targets[place] = message_id
+                taken.add(message_id)
+            else:
+                # Two attempts of one message were accepted. The row follows one of them.
+                foreign.add(place)
+                log.warning("a message was accepted twice", extra={"message_id": str(message_id)})
+    elif point:
+        transaction.savepoint_commit(point)
+    return targets, foreign
 
 
 def _merge(cursor: Any, hits: list[tuple[UUID, Report]], changed: dict[UUID, set[UUID]]) -> None:
