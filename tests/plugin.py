@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import settings
 
 from crm.local import Servers, set_local_environment
 
+_began = time.monotonic()
 _data_dir = Path(tempfile.mkdtemp(prefix="ventana-test-"))
 os.environ.update(
     {
@@ -56,7 +58,9 @@ def _stop() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--faults", action="store_true", help="tests/faults at its full scale; writes docs/faults.md")
+    parser.addoption(
+        "--faults", action="store_true", help="everything at its full scale; its figures go into docs/faults.md"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,3 +94,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False
     return ByPart(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    """The table of what was found, which after a run at full scale that passed becomes, or renews, docs/faults.md."""
+    from tests.faults import report
+
+    if not report.rows:
+        return
+    terminalreporter.section("faults")
+    terminalreporter.write_line(report.table(report.rows))
+    if config.getoption("--faults") and exitstatus == 0:
+        if config.args == ["tests/faults"] and not config.getoption("keyword") and not config.getoption("markexpr"):
+            report.write(seconds=time.monotonic() - _began)
+        else:
+            report.renew()
+        terminalreporter.write_line(f"Written to {report.PAGE.relative_to(report.ROOT)}.")

@@ -100,16 +100,14 @@ FROM (
 ON CONFLICT (conversation_id) WHERE closed_at IS NULL DO NOTHING
 """
 # When a person was last seen, for the page of contacts. Five minutes late at most, so that a talk under way does not
-# write its contact with every message; the rows are locked in the order of `people`.
+# write its contact with every message; `people` holds the rows.
 _SEE = """
-WITH seen AS (
+UPDATE crm_contact c SET seen_at = seen.at
+FROM (
     SELECT contact_id AS id, max(sent_at) AS at FROM unnest(%s::uuid[], %s::timestamptz[]) AS s (contact_id, sent_at)
     GROUP BY contact_id
-), locked AS (
-    SELECT c.id, seen.at FROM crm_contact c JOIN seen USING (id)
-    WHERE c.seen_at < seen.at - interval '5 minutes' ORDER BY c.id FOR NO KEY UPDATE OF c
-)
-UPDATE crm_contact c SET seen_at = locked.at FROM locked WHERE c.id = locked.id AND c.seen_at < locked.at
+) seen
+WHERE c.id = seen.id AND c.seen_at < seen.at - interval '5 minutes'
 """
 
 

@@ -1,7 +1,7 @@
 """A batch of events is one merge: a handful of set-based statements, whatever the batch holds."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -54,8 +54,9 @@ class Merged:
 def merge(deliveries: Iterable[Delivery]) -> Merged:
     """Merge what the deliveries say; call it in a system transaction.
 
-    Idempotent and commutative. Takes locks in one order (identities, contacts, conversations, messages; by key within
-    each), so that parallel merges wait for each other and never in a circle. Live pages are told after commit.
+    Idempotent and commutative. Takes locks in one order (identities, contacts, conversations, messages, statuses that
+    are parked; by key within each), so that parallel merges wait for each other and never in a circle. Live pages are
+    told after commit.
     """
     deliveries = list(deliveries)
     merged = Merged()
@@ -76,17 +77,35 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
             if isinstance(happening, Event) and (line := merged.lines.get((delivery.provider, happening.number_id)))
         ]
         events, merged.erased = erased.sift(cursor, events)
-        relinking.merge_identities(cursor, [(line, e) for line, e, _ in events if isinstance(e, IdentityChanged)])
-        groups.tell((line, e) for line, e, _ in events)
-        _merge_messages(cursor, [entry for line, e, at in events for entry in entries(line, e, received_at=at)], merged)
+        moved = relinking.merge_identities(
+            cursor, [(line, e) for line, e, _ in events if isinstance(e, IdentityChanged)]
+        )
+        found = _one_each(entry for line, e, at in events for entry in entries(line, e, received_at=at))
+        reported = [(line, e) for line, e, _ in events if isinstance(e, StatusChanged)]
+        wishes = [(line, e) for line, e, _ in events if isinstance(e, PreferenceChanged)]
+        names = people.newest_names((line.tenant_id, e) for line, e, _ in events if isinstance(e, ContactNamed))
+        # Everybody about whom something will be written, before anything is.
+        owners = people.resolve(
+            cursor,
+            [
+                *((entry.line.tenant_id, entry.person, entry.sent_at) for entry in found),
+                *((tenant_id, event.person, event.at) for tenant_id, event in names),
+            ],
+            also={
+                *(contact_id for contact_id, _phone, _before in moved),
+                *relinking.people_of(cursor, wishes),
+                *statuses.people_of(cursor, reported),
+            },
+        )
+        relinking.renumber(cursor, moved)
+        people.merge_names(cursor, names, owners)
+        relinking.merge_preferences(cursor, wishes)
+        ours = _merge_messages(cursor, found, owners, merged)
         reactions.merge_reactions(
             cursor, [(line, e) for line, e, _ in events if isinstance(e, Reacted)], merged.changed
         )
-        merged.erased += statuses.merge_statuses(
-            cursor, [(line, e) for line, e, _ in events if isinstance(e, StatusChanged)], merged.changed
-        )
-        people.merge_names(cursor, [(line.tenant_id, e) for line, e, _ in events if isinstance(e, ContactNamed)])
-        relinking.merge_preferences(cursor, [(line, e) for line, e, _ in events if isinstance(e, PreferenceChanged)])
+        merged.erased += statuses.merge_statuses(cursor, reported, merged.changed, arrived=ours)
+        groups.tell((line, e) for line, e, _ in events)
         notices.merge_notices(
             cursor,
             [
@@ -121,16 +140,21 @@ SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[],
 """
 
 
-def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
+def _one_each(found: Iterable[Entry]) -> list[Entry]:
+    """One row a message id, in key order; within one batch the first mention wins, and all mentions say the same."""
+    unique = {(entry.line.number_id, entry.provider_message_id): entry for entry in reversed(list(found))}
+    return [unique[key] for key in sorted(unique)]
+
+
+def _merge_messages(
+    cursor: Any, found: list[Entry], owners: Mapping[people.Key, UUID], merged: Merged
+) -> list[statuses.Key]:
+    """Place and insert what `_one_each` left; returns the keys of those of our side that were new."""
     if not found:
-        return
-    # One row a message id, in key order; within one batch the first mention wins, and all mentions say the same.
-    unique = {(entry.line.number_id, entry.provider_message_id): entry for entry in reversed(found)}
-    ordered = [unique[key] for key in sorted(unique)]
-    owners = people.resolve(cursor, [(entry.line.tenant_id, entry.person, entry.sent_at) for entry in ordered])
+        return []
     placed = [
         (entry, contact_id)
-        for entry in ordered
+        for entry in found
         if (contact_id := people.contact_of(owners, entry.line.tenant_id, entry.person))
     ]
     wanted = {(entry.line, contact_id) for entry, contact_id in placed}
@@ -146,9 +170,6 @@ def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
     conversations.see(cursor, arrivals)
     optouts.merge_words(cursor, arrivals)
     conversations.absorb(cursor, arrivals)
-    statuses.match_parked_of(
-        cursor, [(row.entry.line.number_id, row.entry.provider_message_id) for row in arrivals if row.entry.is_outbound]
-    )
     forms = [(row.entry.line.tenant_id, row.conversation_id, row.entry.payload) for row in _answers(arrivals)]
     answers.merge(forms, now=clock.now())
     merged.inserted += len(arrivals)
@@ -159,6 +180,9 @@ def _merge_messages(cursor: Any, found: list[Entry], merged: Merged) -> None:
         if row.entry.opens_window:
             latest = merged.replied[tenant_id].get(row.contact_id, row.entry.sent_at)
             merged.replied[tenant_id][row.contact_id] = max(latest, row.entry.sent_at)
+    return [
+        (row.entry.line.number_id, row.entry.provider_message_id[:200]) for row in arrivals if row.entry.is_outbound
+    ]
 
 
 def _only_past(placed: Iterable[tuple[Entry, UUID]]) -> dict[tuple[UUID, UUID], datetime]:
@@ -229,10 +253,14 @@ def _insert_attachments(cursor: Any, arrivals: list[conversations.Arrival]) -> N
 
 # The past names a file first, and brings it days later as the same message.
 _FILL = """
-UPDATE crm_message m SET type = n.type, text = n.text, payload = n.payload
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])
-     AS n (number_id, provider_message_id, type, text, payload)
-WHERE m.number_id = n.number_id AND m.provider_message_id = n.provider_message_id AND m.type = 'media_placeholder'
+WITH news AS (
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])
+           AS n (number_id, provider_message_id, type, text, payload)
+), locked AS (
+    SELECT m.id, n.type, n.text, n.payload FROM news n JOIN crm_message m USING (number_id, provider_message_id)
+    WHERE m.type = 'media_placeholder' ORDER BY m.id FOR NO KEY UPDATE OF m
+)
+UPDATE crm_message m SET type = locked.type, text = locked.text, payload = locked.payload FROM locked WHERE m.id = locked.id
 RETURNING m.number_id, m.provider_message_id, m.id
 """
 

@@ -2,9 +2,10 @@
 
 A person is one *group* of identities seen together. Two workers may meet the same new person at once: both try to
 insert the identities, in one order for all; the unique key lets one win, and the other takes the winner's contact.
+Whoever was there already is locked before anything is written about them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -81,23 +82,38 @@ SELECT c.id, c.tenant_id, '', c.profile_name, c.username, c.phone, '{}', '{}', '
 FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
      AS c (id, tenant_id, profile_name, username, phone, profile_at)
 """
+# By id and all at once. A conversation and its messages are one person's: merges that have nobody in common have nothing
+# in common, and of two that have somebody, one waits here until the other is through.
+_HOLD = "SELECT FROM crm_contact WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+# Another worker may have told something newer while we waited for the row.
 _LEARN = """
-WITH locked AS (SELECT id FROM crm_contact WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
 UPDATE crm_contact c
-SET profile_name = COALESCE(NULLIF(n.profile_name, ''), c.profile_name),
-    username = COALESCE(NULLIF(n.username, ''), c.username),
+SET profile_name = CASE WHEN c.profile_at >= n.profile_at THEN c.profile_name
+                        ELSE COALESCE(NULLIF(n.profile_name, ''), c.profile_name) END,
+    username = CASE WHEN c.profile_at >= n.profile_at THEN c.username
+                    ELSE COALESCE(NULLIF(n.username, ''), c.username) END,
     phone = CASE WHEN c.phone = '' THEN n.phone ELSE c.phone END,
     profile_at = GREATEST(c.profile_at, n.profile_at)
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
      AS n (id, profile_name, username, phone, profile_at)
-JOIN locked USING (id)
 WHERE c.id = n.id
 """
 
 
-def resolve(cursor: Any, seen: Iterable[tuple[UUID, Person, datetime]]) -> dict[Key, UUID]:
-    """Find or create the contact of every person, as identity → contact. People without any identity are left out."""
-    return _resolved(cursor, _grouped(seen))
+def hold(cursor: Any, contact_ids: Iterable[UUID]) -> None:
+    """Lock these contacts until the transaction ends, as `resolve` does with those it finds."""
+    if ids := sorted(set(contact_ids)):
+        cursor.execute(_HOLD, [ids])
+
+
+def resolve(
+    cursor: Any, seen: Iterable[tuple[UUID, Person, datetime]], *, also: Iterable[UUID] = ()
+) -> dict[Key, UUID]:
+    """Find or create the contact of every person, as identity → contact. People without any identity are left out.
+
+    All of them are locked afterwards, and `also` these contacts: one lock for everybody about whom something is written.
+    """
+    return _resolved(cursor, _grouped(seen), also)
 
 
 def join(cursor: Any, tenant_id: UUID, *, previous: Person, person: Person, at: datetime) -> UUID | None:
@@ -107,7 +123,7 @@ def join(cursor: Any, tenant_id: UUID, *, previous: Person, person: Person, at: 
     return next(iter(_resolved(cursor, [group]).values()), None) if group.keys else None
 
 
-def _resolved(cursor: Any, groups: list[_Group]) -> dict[Key, UUID]:
+def _resolved(cursor: Any, groups: list[_Group], also: Iterable[UUID] = ()) -> dict[Key, UUID]:
     known = _find(cursor, [key for group in groups for key in group.keys])
     for group in groups:
         found = [known[key][0] for key in sorted(group.keys, key=lambda key: _ORDER[key[1]]) if key in known]
@@ -116,6 +132,7 @@ def _resolved(cursor: Any, groups: list[_Group]) -> dict[Key, UUID]:
     fresh = [group for group in groups if group.is_new]
     _create(cursor, fresh)
     tombstones.give_back_wishes(cursor, {group.contact_id: group.keys for group in fresh if group.contact_id})
+    hold(cursor, {*also, *(group.contact_id for group in groups if group.contact_id and not group.is_new)})
     _learn(cursor, [group for group in groups if not group.is_new], known)
     owners = {key: owner for key, (owner, *_facts) in known.items()}
     for group in groups:
@@ -127,22 +144,22 @@ def _resolved(cursor: Any, groups: list[_Group]) -> dict[Key, UUID]:
 
 
 _NAME = """
-WITH locked AS (SELECT id FROM crm_contact WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE)
-UPDATE crm_contact c SET name = n.name
-FROM unnest(%s::uuid[], %s::text[]) AS n (id, name) JOIN locked USING (id)
+UPDATE crm_contact c SET name = n.name FROM unnest(%s::uuid[], %s::text[]) AS n (id, name)
 WHERE c.id = n.id AND c.name = ''
 """
 
 
-def merge_names(cursor: Any, events: Iterable[tuple[UUID, ContactNamed]]) -> None:
-    """Take in a phone's address book: its people are contacts, by its names where our people have written none."""
+def newest_names(events: Iterable[tuple[UUID, ContactNamed]]) -> list[tuple[UUID, ContactNamed]]:
+    """Of what a phone's address book says of each person, the last."""
     newest = {(tenant_id, event.person): event for tenant_id, event in sorted(events, key=lambda pair: pair[1].at)}
-    if not newest:
-        return
-    owners = resolve(cursor, [(tenant_id, event.person, event.at) for (tenant_id, _), event in newest.items()])
-    names = {contact_of(owners, tenant_id, event.person): event.name for (tenant_id, _), event in newest.items()}
-    ids = sorted(filter(None, names))
-    cursor.execute(_NAME, [ids, ids, [names[id][:200] for id in ids]])
+    return [(tenant_id, event) for (tenant_id, _person), event in newest.items()]
+
+
+def merge_names(cursor: Any, events: list[tuple[UUID, ContactNamed]], owners: Mapping[Key, UUID]) -> None:
+    """Take in a phone's address book: its people (of `owners`) get its names where our people have written none."""
+    names = {contact_of(owners, tenant_id, event.person): event.name for tenant_id, event in events}
+    if ids := sorted(filter(None, names)):
+        cursor.execute(_NAME, [ids, [names[id][:200] for id in ids]])
 
 
 def owners_of(cursor: Any, keys: list[Key]) -> dict[Key, UUID]:
@@ -150,7 +167,7 @@ def owners_of(cursor: Any, keys: list[Key]) -> dict[Key, UUID]:
     return {key: owner for key, (owner, *_facts) in _find(cursor, keys).items()}
 
 
-def contact_of(owners: dict[Key, UUID], tenant_id: UUID, person: Person) -> UUID | None:
+def contact_of(owners: Mapping[Key, UUID], tenant_id: UUID, person: Person) -> UUID | None:
     """The contact that `resolve` found for this person."""
     return next((owners[key] for key in keys_of(tenant_id, person) if key in owners), None)
 
@@ -243,4 +260,4 @@ def _learn(cursor: Any, groups: list[_Group], known: dict[Key, Any]) -> None:
             news.append((group.contact_id, name, user, group.phone, group.at if is_newer else None))
     if news:
         news.sort(key=lambda item: str(item[0]))
-        cursor.execute(_LEARN, [[row[0] for row in news], *map(list, zip(*news, strict=True))])
+        cursor.execute(_LEARN, list(map(list, zip(*news, strict=True))))

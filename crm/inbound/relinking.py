@@ -5,7 +5,7 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from crm.inbound.directory import Line
-from crm.inbound.people import join, keys_of
+from crm.inbound.people import join, keys_of, owners_of
 from crm.models import IdentityKind
 from whatsapp.events import IdentityChanged, PreferenceChanged
 
@@ -26,13 +26,19 @@ WHERE id = %(contact)s AND (marketing_preference_at IS NULL OR marketing_prefere
 """
 
 
-def merge_identities(cursor: Any, events: list[tuple[Line, IdentityChanged]]) -> None:
+Renumbering = tuple[Any, str, str]
+"""A contact, its new phone, and the one it had."""
+
+
+def merge_identities(cursor: Any, events: list[tuple[Line, IdentityChanged]]) -> list[Renumbering]:
     """Link the new ids to the contact that had the old ones; never make a second contact of the same person.
 
     Of somebody whose first messages come later, or in this very batch, old and new ids are one contact from now on.
     Rare (a person changes their number), so one by one. Runs before messages are placed, so that one from the new id
     in the same batch finds its contact. Merged once only: who moved there and back would move again with every replay.
+    Returns what `renumber` is to write once these contacts are held.
     """
+    moved: list[Renumbering] = []
     for line, event in sorted(events, key=lambda pair: (pair[1].at, pair[1].message_id)):
         if _is_merged(cursor, line, event):
             continue
@@ -46,7 +52,20 @@ def merge_identities(cursor: Any, events: list[tuple[Line, IdentityChanged]]) ->
         for key, address in new.items():
             cursor.execute(_LINK, [uuid7(), line.tenant_id, contact_id, key[1], key[2], address])
             if key[1] == IdentityKind.PHONE and event.previous.phone and _owner(cursor, key) == contact_id:
-                cursor.execute(_NEW_PHONE, [event.person.phone, contact_id, event.previous.phone])
+                moved.append((contact_id, event.person.phone or "", event.previous.phone))
+    return moved
+
+
+def renumber(cursor: Any, moved: list[Renumbering]) -> None:
+    """Give the contacts their new phones, one after the other: one may have moved twice."""
+    for contact_id, phone, before in moved:
+        cursor.execute(_NEW_PHONE, [phone, contact_id, before])
+
+
+def people_of(cursor: Any, events: list[tuple[Line, PreferenceChanged]]) -> set[Any]:
+    """Whose preferences `merge_preferences` will change."""
+    keys = [key for line, event in events for key in keys_of(line.tenant_id, event.person)]
+    return set(owners_of(cursor, keys).values())
 
 
 def merge_preferences(cursor: Any, events: list[tuple[Line, PreferenceChanged]]) -> None:

@@ -104,6 +104,7 @@ class Conversation(TenantModel):
             TenantReference("queue", name="crm_conversation_queue_fk"),
             TenantReference("assignee", name="crm_conversation_assignee_fk"),
         ]
+        # The planner knows from `crm_conversation_places` (migration 0016) which queues and people are whose.
         indexes = [
             # "All": newest first
             models.Index(fields=["tenant", "-last_message_at", "-id"], name="crm_conversation_newest"),

@@ -106,10 +106,16 @@ JOIN locked USING (id)
 WHERE m.id = o.id AND m.attempt = o.attempt AND m.status IN ('sending', 'unknown')
 RETURNING m.id
 """
+# By id, as everybody locks contacts who locks several.
 _OPT_OUT = """
-UPDATE crm_contact
+WITH locked AS (
+    SELECT id FROM crm_contact
+    WHERE NOT marketing_stopped AND id IN (SELECT contact_id FROM crm_conversation WHERE id = ANY(%s))
+    ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE crm_contact c
 SET marketing_stopped = true, marketing_preference_at = statement_timestamp() + %s, marketing_source = 'whatsapp'
-WHERE NOT marketing_stopped AND id IN (SELECT contact_id FROM crm_conversation WHERE id = ANY(%s))
+FROM locked WHERE c.id = locked.id
 """
 _AUDIENCES = "SELECT id, queue_id, assignee_id FROM crm_conversation WHERE id = ANY(%s)"
 
@@ -119,11 +125,14 @@ def settle(*, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
     if not outcomes:
         return
     with tenant_transaction(tenant_id), connection.cursor() as cursor:
+        accepted = {
+            outcome.provider_message_id: outcome.conversation_id for outcome in outcomes if outcome.provider_message_id
+        }
+        statuses.hold_people_of_parked(cursor, number_id=number.pk, accepted=accepted)
         facts: list[Any] = [clock.ahead(), clock.ahead(), *_columns(outcomes)]
         cursor.execute(_SETTLE, [[outcome.message_id for outcome in outcomes], *facts])
-        wamids = [outcome.provider_message_id for outcome in outcomes if outcome.provider_message_id]
         # A status may have come before we knew the id it is about.
-        statuses.match_parked(cursor, number_id=number.pk, provider_message_ids=wamids)
+        statuses.match_parked(cursor, number_id=number.pk, provider_message_ids=list(accepted))
         cursor.execute(_AUDIENCES, [list({outcome.conversation_id for outcome in outcomes})])
         live.publish(tenant_id, [live.Change(row[0], (row[1],), (row[2],)) for row in cursor.fetchall()])
         crash_point("settle.before-commit")
@@ -155,7 +164,7 @@ def _columns(outcomes: list[Outcome]) -> list[list[Any]]:
 def _act_on_refusals(cursor: Any, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
     opted_out = [outcome.conversation_id for outcome in outcomes if outcome.handling.suppresses_marketing]
     if opted_out:
-        cursor.execute(_OPT_OUT, (clock.ahead(), opted_out))
+        cursor.execute(_OPT_OUT, (opted_out, clock.ahead()))
     pausing = next((outcome for outcome in outcomes if outcome.handling.pauses_number), None)
     if pausing:
         Number.objects.filter(pk=number.pk, paused_reason="").update(paused_reason=pausing.reason)

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--only NAME] [--quick] [--conversations N]`; each also by environment (ONLY=…, QUICK=1)."""
+"""`python -m tests.bench [--only NAME] [--quick] [--conversations N] [--sustain-s S]`; each also by environment (ONLY=…)."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ PostgreSQL and Redis share the cores with what is measured. Ratios are of the sa
 def main() -> None:
     given = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is stopped then too
-    options = Options(conversations=given.conversations, quick=given.quick)
+    options = Options(conversations=given.conversations, quick=given.quick, sustain_s=given.sustain_s)
     about, found = surroundings() + (" A quick run, with less of everything." if given.quick else ""), {}
     with Stage() as stage:
         for name in [given.only] if given.only else NAMES:
@@ -44,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=NAMES, default=os.environ.get("ONLY") or None)
     parser.add_argument("--quick", action="store_true", default=bool(os.environ.get("QUICK")))
     parser.add_argument("--conversations", type=int, default=int(os.environ.get("CONVERSATIONS") or 100_000))
+    parser.add_argument("--sustain-s", type=int, default=int(os.environ.get("SUSTAIN_S") or 0))
     return parser.parse_args()
 
 

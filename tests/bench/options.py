@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class Options:
     conversations: int = 100_000
+    sustain_s: int = 0  # how long the whole system is to bear the rate of the goal; 0: not measured
     quick: bool = False
     began_at: float = field(default_factory=time.monotonic)
 

@@ -56,12 +56,12 @@ def surroundings() -> str:
     machine = platform.machine().replace("_", "-")
     return (
         f"{os.cpu_count()} cores, {machine}, {memory:.0f} GB, {platform.system()}, Python {platform.python_version()},"
-        f" embedded PostgreSQL 18 with fsync. Load average before: {os.getloadavg()[0]:.1f}. Commit {_commit()},"
+        f" embedded PostgreSQL 18 with fsync. Load average before: {os.getloadavg()[0]:.1f}. Commit {commit()},"
         f" {datetime.now(UTC):%Y-%m-%d}."
     )
 
 
-def _commit() -> str:
+def commit() -> str:
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 

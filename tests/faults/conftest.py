@@ -1,15 +1,11 @@
-"""The stage, the scale, and the table at the end."""
+"""The stage and the scale."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.faults import report
 from tests.faults.stage import Stage
-
-_began = time.monotonic()
 
 
 class Scale:
@@ -41,15 +37,3 @@ def stage(_stage: Stage) -> Stage:
             server.start()
     _stage.empty()
     return _stage
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
-    if not report.rows:
-        return
-    terminalreporter.section("faults")
-    terminalreporter.write_line(report.table())
-    # Only a whole run that passed is worth a page.
-    if config.getoption("--faults") and exitstatus == 0 and config.args == ["tests/faults"]:
-        report.write(seconds=time.monotonic() - _began)
-        terminalreporter.write_line(f"Written to {report.PAGE.relative_to(report.ROOT)}.")

@@ -90,13 +90,21 @@ class Stage:
         self.redis.flushall()
 
     def crash_postgres(self) -> None:
-        """Stop it as a power cut would (`immediate`), and start it again. From the main thread."""
+        """Stop it as a power cut would, and start it again. From the main thread."""
+        self.stop_postgres()
+        self.start_postgres()
+
+    def stop_postgres(self) -> None:
+        """As a power cut would (`immediate`)."""
         server = self.servers.postgres
         running = working_in(server.folder, name=server.program)
         postmaster = int((server.folder / "postmaster.pid").read_text().split()[0])
         os.kill(postmaster, signal.SIGQUIT)
         stop(running, by=signal.SIGQUIT, patience_s=10)
-        server.start()
+
+    def start_postgres(self) -> None:
+        """From the main thread."""
+        self.servers.postgres.start()
 
     def kill_redis(self) -> None:
         """Gone with all it knew."""

@@ -1,6 +1,6 @@
 """Many threads of two companies on two connections of a transaction pooler; run by `test_pooler` as a process of its own.
 
-Prints what each transaction saw that was not its own company's.
+Prints what each transaction saw that was not its own company's, and how many there were.
 """
 
 import json
@@ -22,18 +22,22 @@ def main(*tenants: str, careless: bool) -> None:
     if careless:
         context._tell_database = _for_the_session
     with ThreadPoolExecutor(THREADS) as threads:
-        leaks = [leak for found in threads.map(_work, [tenants] * THREADS) for leak in found]
-    print(json.dumps({"rounds": THREADS * ROUNDS, "leaks": leaks[:5], "count": len(leaks)}))
+        found = list(threads.map(_work, [tenants] * THREADS))
+    leaks = [leak for seen, _count in found for leak in seen]
+    transactions = sum(count for _seen, count in found)
+    print(json.dumps({"transactions": transactions, "leaks": leaks[:5], "count": len(leaks)}))
 
 
-def _work(tenants: tuple[str, ...]) -> list[str]:
+def _work(tenants: tuple[str, ...]) -> tuple[list[str], int]:
+    """What this thread saw that it should not have, and how many transactions it made."""
     from django.db import connection
 
     from crm.models import Contact
     from tenants.context import system_transaction, tenant_transaction
 
-    leaks = []
+    leaks, transactions = [], 0
     for _ in range(ROUNDS):
+        transactions += 2  # one of a company, and one of nobody's
         tenant = random.choice(tenants)
         try:
             with tenant_transaction(UUID(tenant)):
@@ -50,11 +54,12 @@ def _work(tenants: tuple[str, ...]) -> list[str]:
             if seen := cursor.fetchone()[0]:
                 leaks.append(f"nobody saw {seen}")
         if random.random() < 0.2:
+            transactions += 1
             with system_transaction():
                 if Contact.objects.count() != 2 * len(tenants):
                     leaks.append("the system did not see everybody")
         connection.close()
-    return leaks
+    return leaks, transactions
 
 
 def _for_the_session(scope) -> None:

@@ -19,6 +19,7 @@ import pytest
 from crm.local.processes import dying_with_us, free_port
 from crm.models import Contact
 from tests.cast import found_company
+from tests.faults import report
 from tests.plugin import servers
 from tests.whatsapp.doors import BODY, client_of, close, post, rows
 from whatsapp import intake
@@ -106,14 +107,21 @@ def work(address: str, how: str, tenants: list[str], *, rounds: int = 60) -> dic
 def test_two_companies_share_two_connections_and_see_nothing_of_each_other(pooler: str, tenants: list[str]):
     found = work(pooler, "as-it-is", tenants)
     assert (found["leaks"], found["count"]) == ([], 0)
-    assert found["rounds"] > 400
+    assert found["transactions"] > 900
 
 
 @pytest.mark.nightly
 def test_a_hundred_thousand_transactions_see_nothing_of_each_other(pooler: str, tenants: list[str]):
-    found = work(pooler, "as-it-is", tenants, rounds=12_500)
-    print(found)
-    assert (found["leaks"], found["rounds"]) == ([], 100_000)
+    began = time.monotonic()
+    found = work(pooler, "as-it-is", tenants, rounds=5_750)
+    report.note(
+        "G16",
+        "behind pgbouncer, two connections for eight threads of two companies; a fifth of the transactions fail",
+        f"{found['transactions']:,} transactions in {time.monotonic() - began:.0f} s",
+        f"**{found['count']} saw a row that was not theirs**",
+    )
+    assert found["leaks"] == []
+    assert found["transactions"] >= 100_000
 
 
 async def test_the_intake_commits_through_it_too(pooler: str, committed: None, monkeypatch: pytest.MonkeyPatch):

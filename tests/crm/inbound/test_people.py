@@ -1,5 +1,6 @@
 """Who a person is, also when several workers meet them at the same moment."""
 
+import json
 import random
 import threading
 from collections.abc import Callable
@@ -7,11 +8,12 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
+from psycopg.errors import DeadlockDetected
 
 from crm import inbound
-from crm.inbound import draining, people
-from crm.models import Contact, Conversation, Identity, Message
+from crm.inbound import draining, people, statuses
+from crm.models import Contact, Conversation, Identity, Message, UnmatchedStatus
 from tenants.context import system_transaction
 from tests import meta
 from tests.cast import Company, found_company
@@ -59,6 +61,15 @@ def said(wamid: str, *, phone: str = "", user_id: str = "", at: int = meta.NOON,
 @pytest.fixture
 def company(committed: None) -> Company:
     return found_company("ours", number_id="100000000000001")
+
+
+@pytest.fixture
+def mishaps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the drain had to say of a batch or a webhook; a deadlock is among it, although it is merged afterwards."""
+    said: list[str] = []
+    for level in ("warning", "exception"):
+        monkeypatch.setattr(draining.log, level, lambda text, *args, **more: said.append(text))
+    return said
 
 
 def merge_held(value: dict, *, held: threading.Event, go_on: threading.Event) -> Callable[[], None]:
@@ -153,7 +164,7 @@ def test_a_worker_that_gives_up_leaves_the_person_to_the_other(company):
         assert [message.provider_message_id for message in Message.objects.all()] == ["w2"]
 
 
-def test_many_drains_over_the_same_people_and_messages_end_without_a_failure(company, monkeypatch):
+def test_many_drains_over_the_same_people_and_messages_end_without_a_failure(company, mishaps):
     """Overlapping contacts, conversations, statuses, opt-outs and repetitions on four workers, in small batches."""
     random.seed(7)
     for number in range(240):
@@ -174,17 +185,13 @@ def test_many_drains_over_the_same_people_and_messages_end_without_a_failure(com
             )
         meta.store(meta.body(*values))
     for number in range(20):
-        echo = {"from": "5115550101", "to": f"5190055{number % 12:04}", "id": f"echo{number}",
-                "timestamp": str(meta.NOON + number), "type": "text", "text": {"body": "voy"}}  # fmt: skip
-        meta.store(meta.body(meta.value(message_echoes=[echo]), field="smb_message_echoes"))
-    failures = []
-    monkeypatch.setattr(draining.log, "exception", lambda *args, **more: failures.append(args))
+        meta.store(echo(number, person=number % 12))
 
     taken = at_once(*[lambda: inbound.drain(batch=7)] * 4)
     inbound.drain()
 
     assert sum(taken) >= 260
-    assert failures == []
+    assert mishaps == []
     with system_transaction():
         assert set(WebhookEvent.objects.values_list("state", "attempts")) == {(EventState.DONE, 0)}
     with company.transaction():
@@ -196,45 +203,114 @@ def test_many_drains_over_the_same_people_and_messages_end_without_a_failure(com
         assert Identity.objects.filter(kind="bsuid").count() == 12
 
 
-def test_two_events_that_lock_two_people_crosswise_are_merged_both(company, monkeypatch):
-    """Each brings news of one person and the other's wish to get no marketing: PostgreSQL ends one, which goes again."""
+def echo(number: int, *, person: int) -> dict:
+    """What our side wrote to somebody on the phone, as a webhook."""
+    said = {"from": "5115550101", "to": f"5190055{person:04}", "id": f"echo{number}", "timestamp": str(meta.NOON),
+            "type": "text", "text": {"body": "voy"}}  # fmt: skip
+    return meta.body(meta.value(message_echoes=[said]), field="smb_message_echoes")
+
+
+def merge_two_at_once(monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> None:
+    """Merge the two webhooks that wait, each by a worker of its own; both come to that function before either goes on."""
+    both_came, then, met = threading.Barrier(2), getattr(module, name), threading.local()
+
+    def meet(*arguments: object, **more: object) -> object:
+        if not getattr(met, "once", False):
+            met.once = True
+            both_came.wait(20)
+        return then(*arguments, **more)
+
+    monkeypatch.setattr(module, name, meet)
+    with system_transaction():
+        first, second = WebhookEvent.objects.filter(state=EventState.NEW).values_list("pk", flat=True)
+    at_once(lambda: draining._drain_one(first), lambda: draining._drain_one(second))
+
+
+def test_two_events_that_name_two_people_crosswise_wait_for_each_other_in_one_direction(company, monkeypatch, mishaps):
+    """Each brings news of one person and the other's wish to get no marketing."""
     for place in (1, 2):
         meta.store(meta.body(said(f"first{place}", phone=f"5190055000{place}")))
-        echo = {"from": "5115550101", "to": f"5190055000{place}", "id": f"echo{place}", "timestamp": str(meta.NOON),
-                "type": "text", "text": {"body": "voy"}}  # fmt: skip
-        meta.store(meta.body(meta.value(message_echoes=[echo]), field="smb_message_echoes"))
+        meta.store(echo(place, person=place))
     inbound.drain()
     stopped = {"errors": [{"code": 131050, "title": "stopped"}]}
     for place, other in ((1, 2), (2, 1)):
         news = said(f"news{place}", phone=f"5190055000{place}", at=meta.NOON + 60, name="otro nombre")
         wish = meta.statuses(meta.status("failed", wamid=f"echo{other}", at=meta.NOON + 60, **stopped))
         meta.store(meta.body(news, wish))
-    failures, both_hold_one, learn = [], threading.Barrier(2), people._learn
-    monkeypatch.setattr(draining.log, "exception", lambda *args, **more: failures.append(args))
-    met = threading.local()
 
-    def learn_and_meet(*arguments: object) -> None:
-        learn(*arguments)
-        if not getattr(met, "once", False):
-            met.once = True
-            both_hold_one.wait(20)
+    merge_two_at_once(monkeypatch, people, "hold")
 
-    monkeypatch.setattr(people, "_learn", learn_and_meet)
-
-    with system_transaction():
-        first, second = WebhookEvent.objects.filter(state=EventState.NEW).values_list("pk", flat=True)
-
-    at_once(lambda: draining._drain_one(first), lambda: draining._drain_one(second))
-
-    assert failures == []
+    assert mishaps == []
     with company.transaction():
         assert set(Contact.objects.values_list("profile_name", "marketing_stopped")) == {("otro nombre", True)}
         assert Message.objects.filter(provider_message_id__startswith="news").count() == 2
 
 
-def test_two_workers_that_meet_the_same_new_people_in_opposite_order_never_block_each_other(company, monkeypatch):
-    failures = []
-    monkeypatch.setattr(draining.log, "exception", lambda *args, **more: failures.append(args))
+def test_two_events_that_each_bring_a_message_and_the_others_status_wait_in_one_direction(
+    company, monkeypatch, mishaps
+):
+    """Of both messages statuses are parked already: what one takes out, the other adds to."""
+    for place in (1, 2):
+        meta.store(meta.body(meta.statuses(meta.status("sent", wamid=f"echo{place}", at=meta.NOON + 1))))
+    inbound.drain()
+    for place, other in ((1, 2), (2, 1)):
+        brings, reports = json.loads(echo(place, person=place)), meta.statuses(
+            meta.status("sent", wamid=f"echo{other}", at=meta.NOON + 2)
+        )  # fmt: skip
+        brings["entry"][0]["changes"].append({"field": "messages", "value": reports})
+        meta.store(json.dumps(brings).encode())
+
+    merge_two_at_once(monkeypatch, statuses, "merge_statuses")
+
+    assert mishaps == []
+    with system_transaction(), connection.cursor() as cursor:
+        statuses.match_all_parked(cursor)
+    with company.transaction():
+        assert set(Message.objects.values_list("provider_message_id", "status")) == {
+            ("echo1", "sent"),
+            ("echo2", "sent"),
+        }
+        assert not UnmatchedStatus.objects.exists()
+
+
+def test_an_event_whose_worker_postgresql_ended_in_a_circle_is_merged_again(company, monkeypatch, mishaps):
+    event_id, merge, tries = meta.store(meta.body(said("w1", phone="51900555014"))), draining.merge, []
+
+    def merge_or_end(deliveries: object) -> object:
+        tries.append(1)
+        if len(tries) <= draining.MOST_DEADLOCKS:
+            raise OperationalError from DeadlockDetected()
+        return merge(deliveries)
+
+    monkeypatch.setattr(draining, "merge", merge_or_end)
+
+    draining._drain_one(event_id)
+
+    assert set(mishaps) == {"met another worker, merging again"}
+    with system_transaction():
+        assert WebhookEvent.objects.values_list("state", "attempts").get() == (EventState.DONE, 0)
+
+
+def test_an_older_name_that_waited_for_a_newer_one_changes_nothing(company):
+    meta.store(meta.body(said("w0", phone="51900555014", name="de ayer")))
+    inbound.drain()
+    newer = said("w2", phone="51900555014", name="de hoy", at=meta.NOON + 60)
+    held, go_on = threading.Event(), threading.Event()
+    older = meta.body(said("w1", phone="51900555014", name="de antes", at=meta.NOON + 30))
+
+    def other() -> None:
+        assert held.wait(10)
+        event_id = meta.store(older)
+        threading.Timer(0.3, go_on.set).start()
+        draining._drain_one(event_id)
+
+    at_once(merge_held(newer, held=held, go_on=go_on), other)
+
+    with company.transaction():
+        assert Contact.objects.get().profile_name == "de hoy"
+
+
+def test_two_workers_that_meet_the_same_new_people_in_opposite_order_never_block_each_other(company, mishaps):
     for round_ in range(4):
         phones = [f"519{round_}{number:05}" for number in range(150)]
         batches = [
@@ -248,7 +324,7 @@ def test_two_workers_that_meet_the_same_new_people_in_opposite_order_never_block
 
         at_once(*[lambda event=event: draining._drain_one(event) for event in batches])
 
-    assert failures == []
+    assert mishaps == []
     with company.transaction():
         assert (Contact.objects.count(), Message.objects.count()) == (600, 1200)
 

@@ -7,10 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm import inbound, outbound
+from crm.inbound import statuses
 from crm.inbound.merging import Delivery
 from crm.models import Contact, Conversation, Message, MessageStatus, UnmatchedStatus
 from crm.outbound.settling import Outcome, settle
@@ -63,8 +65,8 @@ def said(word: str, wamid: str | None, *, after: int | None = None, **more: Any)
     return meta.status(word, wamid=str(wamid), at=meta.NOON + after, **facts | more)
 
 
-def merge(statuses: Iterable[dict[str, Any]]) -> None:
-    happenings = get_provider("cloud").parse(meta.body(meta.statuses(*statuses)))
+def merge(told: Iterable[dict[str, Any]]) -> None:
+    happenings = get_provider("cloud").parse(meta.body(meta.statuses(*told)))
     with system_transaction():
         inbound.merge([Delivery("cloud", happenings, MOMENT)])
 
@@ -276,6 +278,27 @@ def test_the_second_acceptance_of_one_message_does_not_move_the_first(conversati
         stored = Message.objects.get(pk=message.pk)
         assert (stored.status, stored.provider_message_id) == ("accepted", "wamid.first")
         assert not UnmatchedStatus.objects.exists()
+
+
+def test_what_is_found_by_its_id_and_by_our_reference_in_one_batch_is_locked_once_in_one_order(conversation):
+    """Whichever of them was found first."""
+    (by_reference,) = outgoing(conversation, status="unknown", provider_message_id=None, accepted_at=None)
+    (by_id,) = outgoing(conversation)
+    held: list[list[Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql is statuses._HOLD:
+            held.append(params[0])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        merge([
+            said("sent", by_id.provider_message_id, biz_opaque_callback_data=reference(by_id.pk, 1)),
+            said("sent", "wamid.found", biz_opaque_callback_data=reference(by_reference.pk, 1)),
+        ])  # fmt: skip
+
+    assert [set(ids) for ids in held] == [{by_id.pk, by_reference.pk}]
+    assert [row(message)[0] for message in (by_reference, by_id)] == ["sent", "sent"]
 
 
 def test_a_reference_does_not_reach_a_message_of_another_number(ours, theirs, conversation):
