@@ -5,7 +5,7 @@
   if (!inbox) return;
 
   const COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000, GIVE_UP = 15_000;
-  const MOST_ROWS = 150;
+  const MOST_ROWS = 1_000;
   const byId = (id) => document.getElementById(id);
   const list = () => byId("rows");
   const process = (node) => window.htmx?.process(node);
