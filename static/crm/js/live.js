@@ -138,15 +138,17 @@
 
   const insert = (row, isKnown = false) => {
     const { section, position } = row.dataset, here = Number(position);
-    const isOfSection = (node) => node?.matches(".list-row") && node.dataset.section === section;
+    const isRow = (node) => node?.matches(".list-row");
     // As the server sorts: WhatsApp's moments are whole seconds, and those of one second go by their ids.
+    // Among them may be one of another section, that stays where it was answered.
     const isBelow = (each) => {
       const there = Number(each.dataset.position);
+      if (each.dataset.section !== section) return false;
       return there === here ? (here < 0 ? each.id < row.id : each.id > row.id) : there > here;
     };
     let above = byId(`section-${section}`), below = above?.nextElementSibling; // from the top: what is new comes near it
-    while (isOfSection(below) && !isBelow(below)) [above, below] = [below, below.nextElementSibling];
-    if (isOfSection(below)) below.before(row);
+    while (isRow(below) && !isBelow(below)) [above, below] = [below, below.nextElementSibling];
+    if (isRow(below)) below.before(row);
     else if (byId("more") && (!above || below?.id === "more")) return; // further down than what is loaded
     else if (above) above.after(row);
     else byId("nobody").before(row);
