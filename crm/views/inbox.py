@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from crm.models import Conversation
-from crm.views import listing
+from crm.views import listing, log
 from crm.views.access import member_required, wants_fragment
 from crm.views.filters import Filters
 from crm.views.page import frame_context, list_context, thread_context
@@ -46,10 +46,12 @@ def index(request: MemberRequest) -> HttpResponse:
 def changes(request: MemberRequest) -> HttpResponse:
     """What `ids` look like now (without ids: the first page and what is below), the counters, and the open conversation.
 
-    The page puts each part where it has one with the same id; see live.js.
+    The page puts each part where it has one with the same id; see live.js. `brief` leaves out what may be a second old:
+    of the open conversation it brings the newest messages alone.
     """
     now, filters = clock.now(), Filters.of(request.GET)
     asked = _ids(request.GET.get("ids", ""))
+    is_brief = bool(asked) and "brief" in request.GET
     if asked:
         rows = listing.rows_of(asked, filters, membership=request.membership, now=now)
         present = {row.conversation.pk for row in rows}
@@ -58,22 +60,26 @@ def changes(request: MemberRequest) -> HttpResponse:
     else:
         first = listing.page(filters, membership=request.membership, now=now)
         rows, gone = first.rows, []
-    context = frame_context(request, filters, now=now) | {
+    context = frame_context(request, filters, now=now, counted=not is_brief) | {
         "listing": first,
         "rows": rows,
         "gone": gone,
         "sections": listing.sections(filters, membership=request.membership, now=now),
+        "is_brief": is_brief,
     }
     opened = next(iter(_ids(request.GET.get("open", ""))), None)
     if opened and (not asked or opened in asked):
-        context |= _opened(request, opened, now=now)
+        context |= _opened(request, opened, now=now, is_brief=is_brief)
     return render(request, "crm/inbox/_changes.html", context)
 
 
-def _opened(request: MemberRequest, conversation_id: UUID, *, now: datetime) -> dict[str, Any]:
+def _opened(request: MemberRequest, conversation_id: UUID, *, now: datetime, is_brief: bool) -> dict[str, Any]:
     conversation = Conversation.objects.visible_to(request.membership).for_thread().filter(pk=conversation_id).first()
     if conversation is None:
         return {"lost": conversation_id}
+    if is_brief:
+        end = log.newest(conversation, unread=conversation.unread_count, most=log.END)
+        return {"conversation": conversation, "open_id": conversation.pk, "log": end}
     context = thread_context(request, conversation, now=now)
     # The window closed or opened while somebody looked: only then the composer gives way, never under a typing hand.
     before, now_is = request.GET.get("writes", ""), context["composer"].writes

@@ -14,6 +14,7 @@ from crm.flows import answers
 from crm.models import AMENDMENTS, NOTES, Activity, Attachment, Conversation, Direction, Message, Reaction
 
 PAGE = 30  # two tall screens; older ones come while one scrolls
+END = 10  # what is fetched as it comes, of a thread that is open
 _MOST_ACTIVITIES = 200
 CALL_PERMISSION = "call_permission_reply"
 # They stand in the thread as a line, not as a bubble: nobody said them.
@@ -80,14 +81,14 @@ class Log:
     continues: date | None = None
 
 
-def newest(conversation: Conversation, *, unread: int = 0) -> Log:
+def newest(conversation: Conversation, *, unread: int = 0, most: int | None = None) -> Log:
     """The end of the thread; `unread` says how many inbound messages nobody has seen."""
-    return _log(conversation, before=None, unread=unread)
+    return _log(conversation, before=None, unread=unread, most=most or PAGE)
 
 
 def before(conversation: Conversation, cursor: str) -> Log:
     """The page above `cursor`, which is the `older` of the page below."""
-    return _log(conversation, before=_read(cursor), unread=0)
+    return _log(conversation, before=_read(cursor), unread=0, most=PAGE)
 
 
 def bubble(message: Message) -> Bubble:
@@ -95,28 +96,29 @@ def bubble(message: Message) -> Bubble:
     return bubbles(message.conversation, [message])[0]
 
 
-def _log(conversation: Conversation, *, before: tuple[datetime, UUID] | None, unread: int) -> Log:
+def _log(conversation: Conversation, *, before: tuple[datetime, UUID] | None, unread: int, most: int) -> Log:
     found = Message.objects.filter(conversation=conversation).select_related("author__user")
     activities = Activity.objects.filter(conversation=conversation).select_related("actor__user")
     if before:
         moment, last = before
         found = found.filter(Q(sent_at__lt=moment) | Q(id__lt=last), sent_at__lte=moment)
         activities = activities.filter(at__lt=moment)
-    messages = list(found.order_by("-sent_at", "-id")[: PAGE + 1])
-    has_older = len(messages) > PAGE
-    messages = messages[:PAGE][::-1]
+    messages = list(found.order_by("-sent_at", "-id")[: most + 1])
+    has_older = len(messages) > most
+    above = messages[most] if has_older else None
+    messages = messages[:most][::-1]
     if has_older:
         activities = activities.filter(at__gte=messages[0].sent_at)
     lines = list(activities.order_by("-at")[:_MOST_ACTIVITIES])
     log = Log(older=_write(messages[0]) if has_older else "")
-    log.items = _with_lines(_by_time(bubbles(conversation, messages), lines), unread=unread)
+    log.items = _with_lines(_by_time(bubbles(conversation, messages, above=above), lines), unread=unread)
     if before and log.items and timezone.localdate(before[0]) == _last_day(log.items):
         log.continues = _last_day(log.items)
     return log
 
 
-def bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]:
-    """These messages of one conversation, oldest first, with all that their bubbles show.
+def bubbles(conversation: Conversation, messages: list[Message], *, above: Message | None = None) -> list[Bubble]:
+    """These messages of one conversation, oldest first, with all that their bubbles show; `above` is the one before.
 
     What became of a message stands in its bubble; of one that is not among these, it stands where it came.
     """
@@ -142,13 +144,13 @@ def bubbles(conversation: Conversation, messages: list[Message]) -> list[Bubble]
     return [
         Bubble(
             message=message,
-            begins=_voice(message) != _voice(above) if above else True,
+            begins=_voice(message) != _voice(earlier) if earlier else True,
             quoted=quoted.get(message.quoted_message_id),
             attachment=attachments.get(message.pk),
             reactions=tuple(reactions.get(message.provider_message_id or "", ())),
             answers=tuple(forms.get(message.pk, ())),
         )
-        for above, message in zip([None, *messages], messages, strict=False)
+        for earlier, message in zip([above, *messages], messages, strict=False)
     ]
 
 

@@ -34,15 +34,15 @@ def list_context(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def frame_context(request: MemberRequest, filters: Filters, *, now: datetime) -> dict[str, Any]:
-    """What every part of the inbox needs: the moment, the filters, who looks, and how many wait."""
+def frame_context(request: MemberRequest, filters: Filters, *, now: datetime, counted: bool = True) -> dict[str, Any]:
+    """What every part of the inbox needs: the moment, the filters, who looks, and, if it is `counted`, how many wait."""
     return {
         "now": now,
         "filters": filters,
         "query": filters.query,
         "inbox_url": reverse("inbox"),
         "me": request.membership,
-        "counters": counters(request.membership, filters, now=now),
+        "counters": counters(request.membership, filters, now=now) if counted else None,
     }
 
 

@@ -4,7 +4,7 @@
   const inbox = document.getElementById("inbox");
   if (!inbox) return;
 
-  const COALESCE = 150, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000, GIVE_UP = 15_000;
+  const COALESCE = 50, WHOLE = 1_000, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000, GIVE_UP = 15_000;
   const MOST_ROWS = 1_000;
   const byId = (id) => document.getElementById(id);
   const list = () => byId("rows");
@@ -19,12 +19,25 @@
     if (!timer && !asking) timer = setTimeout(fetchChanges, pause);
   };
 
-  const get = async (ids) => {
+  // Messages are shown as they come; what stands around them (counters, the head of the thread, its panel) follows once a
+  // second at most, and is owed until then. What somebody did on this page is answered as a whole.
+  let wholeAt = -Infinity, owed = null, debt = null;
+  const openNow = () => byId("conversation")?.dataset.open;
+  const owe = (ids) => {
+    owed = ids.find((id) => id === openNow()) ?? owed ?? ids[0];
+    debt ??= setTimeout(() => {
+      debt = null;
+      if (owed) ask([owed]);
+    }, Math.max(0, wholeAt + WHOLE - performance.now()));
+  };
+
+  const get = async (ids, isBrief) => {
     const query = list()?.dataset.query ?? "";
     const parameters = new URLSearchParams(query);
     const composer = byId("composer");
     if (ids.length) parameters.set("ids", ids.join(","));
-    const open = byId("conversation")?.dataset.open;
+    if (isBrief) parameters.set("brief", "");
+    const open = openNow();
     if (open) parameters.set("open", open);
     if (composer) parameters.set("writes", composer.dataset.writes);
     const response = await fetch(`${inbox.dataset.changes}?${parameters}`, {
@@ -36,17 +49,21 @@
     const answer = new DOMParser().parseFromString(await response.text(), "text/html");
     // The person may have gone on to another view or conversation while this was under way.
     if (list()?.dataset.query !== query) throw new Error("another view");
-    return { answer, isStale: byId("conversation")?.dataset.open !== open };
+    return { answer, isStale: openNow() !== open };
   };
 
   const fetchChanges = async () => {
     timer = null;
     asking = true;
-    const all = everything, ids = [...named].slice(0, MOST_NAMED), began = performance.now();
+    const all = everything, began = performance.now(), isBrief = !all && began < wholeAt + WHOLE;
+    if (!isBrief && owed) named = new Set([owed, ...named]);
+    const ids = [...named].slice(0, MOST_NAMED);
     everything = false;
     named = all ? new Set() : new Set([...named].slice(MOST_NAMED));
     try {
-      const { answer, isStale } = await get(all ? [] : ids);
+      const { answer, isStale } = await get(all ? [] : ids, isBrief);
+      if (isBrief) owe(ids);
+      else [wholeAt, owed] = [began, null];
       const rows = [...answer.querySelectorAll("[data-rows] > li")], shown = new Set(rows.map((row) => row.id));
       const more = all && answer.querySelector("[data-below] > #more"), last = rows.at(-1);
       const isWhole = !more || (!isTorn && reaches(last) && !isTooLong());
@@ -86,7 +103,7 @@
     });
     if (!isStale) {
       const log = answer.querySelector("[data-log]");
-      if (log && byId("log")) showLog([...log.children]);
+      if (log && byId("log")) showLog([...log.children], log.hasAttribute("data-brief"));
       const composer = answer.querySelector("[data-composer-now] > form");
       if (composer && byId("composer")) {
         byId("composer").replaceWith(composer);
@@ -196,17 +213,24 @@
   });
 
   // The answer holds the end of the thread, each part with its id: what is there is renewed, what is new comes after it.
-  const showLog = (items) => {
+  const showLog = (items, isBrief) => {
     const log = byId("log");
+    const isHere = (item) => log.contains(byId(item.id));
     const parts = items.filter((item) => item.id !== "older" && item.id !== "unread");
-    if (log.querySelector(".msg[data-message]") && !parts.some((item) => log.contains(byId(item.id)))) {
+    // The day that it begins with may stand far above, with all of that day that the answer does not hold.
+    if (parts[0]?.matches(".day") && isHere(parts[0])) parts.shift();
+    if (log.querySelector(".msg[data-message]") && !parts.some((item) => item.dataset.message && isHere(item))) {
+      if (isBrief) {
+        wholeAt = -Infinity; // it does not reach what is here: a whole answer will, or takes the place of all
+        return ask([openNow()]);
+      }
       log.replaceChildren(...items); // so much came that nothing of the old page is left
       return process(log);
     }
     let above = null;
     parts.forEach((item, position) => {
       const old = byId(item.id);
-      if (old && log.contains(old)) {
+      if (isHere(item)) {
         above = old;
         if (!old.isEqualNode(item)) {
           const hadFocus = old.contains(document.activeElement);
@@ -217,7 +241,7 @@
         }
         return;
       }
-      const next = above ? null : parts.slice(position + 1).map((each) => byId(each.id)).find((each) => log.contains(each));
+      const next = above ? null : byId(parts.slice(position + 1).find(isHere)?.id);
       if (above) above.after(item);
       else if (next) next.before(item);
       else log.append(item);
@@ -276,6 +300,7 @@
   setInterval(() => ask(), MINUTE); // windows shrink by the server's clock
   document.addEventListener("conversations-changed", (event) => {
     event.target.closest?.(".panel form")?.setAttribute("data-answered", performance.now());
+    wholeAt = -Infinity;
     ask(event.detail.conversations);
   });
   window.addEventListener("pagehide", () => source.close());

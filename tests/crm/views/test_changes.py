@@ -71,6 +71,43 @@ def test_open_conversation_comes_with_its_thread_only_when_it_changed(ana, ours,
     assert "data-log" in changes(ana, open=opened.pk)
 
 
+def test_brief_answer_has_the_row_and_the_end_of_the_thread_alone(ana, ours, now):
+    with ours.transaction():
+        opened = conversation(ours, "Open", now=now)
+        for place in range(12):
+            inbound(opened, f"message {place:02}", at=now - timedelta(minutes=12 - place))
+
+    brief = changes(ana, ids=opened.pk, open=opened.pk, brief="")
+
+    assert f'id="conversation-{opened.pk}"' in brief
+    assert "data-parts" not in brief
+    thread = brief.split("data-brief")[1]
+    assert "message 02" in thread and "message 11" in thread
+    assert "message 01" not in thread
+    # The one above is the same person's, so the first of them does not begin anything, here as in the whole page.
+    whole = changes(ana, ids=opened.pk, open=opened.pk)
+    begins = [part.split(">")[0] for part in thread.split("<article")[1:]]
+    assert begins and not any("data-first" in each for each in begins)
+    assert "data-parts" in whole and whole.split("data-log")[1].count("data-first") == 1
+
+
+def test_brief_answer_costs_little(ana, ours, now, django_assert_max_num_queries):
+    with ours.transaction():
+        many = [conversation(ours, f"Waits {place}", now=now) for place in range(20)]
+        for each in many:
+            inbound(each, "Hola")
+
+    with django_assert_max_num_queries(24):
+        changes(ana, ids=",".join(str(each.pk) for each in many), open=many[0].pk, brief="")
+
+
+def test_brief_is_nothing_without_names(ana, ours, now):
+    with ours.transaction():
+        conversation(ours, "Waits", now=now)
+
+    assert "data-parts" in changes(ana, brief="")
+
+
 def test_conversation_that_was_taken_away_says_so(ana, ours, now):
     with ours.transaction():
         moved = conversation(ours, "Moved", now=now, queue=ours.support)
