@@ -19,6 +19,7 @@ from tenants.alerts import Words, about
 from tenants.audit import watching as history_watching
 from tenants.models import Alert
 from whatsapp import checking, health, template_alerts, watching
+from whatsapp.errors import Reason, classify
 from whatsapp.flows import keys as flow_keys
 from whatsapp.flows import watching as flow_watching
 from whatsapp.models import Number
@@ -214,6 +215,38 @@ def _pin(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
     )
 
 
+# What to do about an error of the whole number, by what Meta's code means.
+_ERRORS: dict[Reason, Callable[[], str]] = {
+    Reason.AUTH: lambda: _("Look at the number's token and its permissions, and paste a new one if Meta refuses it."),
+    Reason.BILLING: lambda: _("Give the account a payment method that works, in Meta's business settings › Billing."),
+    Reason.POLICY: lambda: _("Read in WhatsApp manager › Account quality what Meta objects to, and ask for a review."),
+    Reason.QUALITY: lambda: _("Send fewer templates, and only to who asked for them, until its quality is back."),
+    Reason.NOT_REGISTERED: lambda: _("See what is missing, and register the number again."),
+    Reason.RATE_NUMBER: lambda: _("It sends faster than Meta allows. What is waiting goes by itself, more slowly."),
+    Reason.RATE_API: lambda: _("Meta limits the app's calls for a while. Nothing has to be done unless it goes on."),
+    Reason.TRANSIENT: lambda: _(
+        "Meta failed, and what somebody wrote at that moment may be missing here. Ask them to send it again; if it goes on,"
+        " look at Meta's status page."
+    ),
+}
+
+
+def _errors(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
+    code = facts.get("code")
+    known = _ERRORS.get(classify("cloud", code if isinstance(code, int) else None))
+    advice = (
+        known() if known else _("Look up its code among Meta's error codes, and mark this as seen once it is clear.")
+    )
+    details = ", ".join(str(each) for each in facts.get("details") or ())
+    return Words(
+        _("Meta reports an error with %(number)s") % {"number": name},
+        name,
+        f"{details}. {advice}" if details else advice,
+        _("See its history"),
+        _page(alert),
+    )
+
+
 def _file(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
     return Words(
         _("The file of connected numbers cannot be read"),
@@ -316,6 +349,7 @@ _WRITERS: dict[str, Writer] = {
     health.DISCONNECTED: _disconnected,
     health.ACCOUNT_WARNING: _account_warning,
     health.PIN_ASKED: _pin,
+    health.ERRORS: _errors,
     watching.UNUSABLE_FILE: _file,
     groups.GROUPS: _groups,
     template_alerts.STOPPED: _template,

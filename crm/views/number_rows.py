@@ -191,6 +191,6 @@ def _word(kind: str, word: str) -> str:
     if kind == HealthKind.TOKEN:
         named = dict(TokenState.choices) | {"expiring": _("about to expire"), "renewed": _("renewed")}
         return str(named.get(word, word))
-    if kind in (HealthKind.NAME, HealthKind.CONNECTED):
+    if kind in (HealthKind.NAME, HealthKind.CONNECTED, HealthKind.ERROR):
         return word
     return word.replace("_", " ").lower()
