@@ -231,12 +231,14 @@ _ERRORS: dict[Reason, Callable[[], str]] = {
 }
 
 
+def _strange_error() -> str:
+    return _("Look up its code among Meta's error codes, and mark this as seen once it is clear.")
+
+
 def _errors(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
-    code = facts.get("code")
-    known = _ERRORS.get(classify("cloud", code if isinstance(code, int) else None))
-    advice = (
-        known() if known else _("Look up its code among Meta's error codes, and mark this as seen once it is clear.")
-    )
+    codes = [code if isinstance(code, int) else None for code in facts.get("codes") or (None,)]
+    known = dict.fromkeys(_ERRORS.get(classify("cloud", code), _strange_error) for code in codes)
+    advice = " ".join(say() for say in known)
     details = ", ".join(str(each) for each in facts.get("details") or ())
     return Words(
         _("Meta reports an error with %(number)s") % {"number": name},

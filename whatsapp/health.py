@@ -228,7 +228,7 @@ def _errors(number: Number, value: dict[str, Any], at: datetime, speaks: bool) -
     if fresh:
         # Whoever has seen an earlier error has not seen these.
         tell(number, ERRORS, False)
-        tell(number, ERRORS, True, details=fresh, code=found[fresh[0]])
+        tell(number, ERRORS, True, details=fresh, codes=[found[words] for words in fresh])
 
 
 def _error_words(error: dict[str, Any]) -> str:

@@ -271,7 +271,9 @@ def test_errors_of_the_whole_number_are_lines_and_one_alert(ours, strangers):
     ]
     assert alerts(ours) == {health.ERRORS: "warning"}
     with ours.transaction():
-        assert Alert.objects.get().facts["code"] == 131000 and "51900555014" not in str(Alert.objects.get().facts)
+        assert Alert.objects.get().facts["codes"] == [131000, 131031, None] and "51900555014" not in str(
+            Alert.objects.get().facts
+        )
     assert timeline(strangers) == [] and alerts(strangers) == {}
 
 
