@@ -22,6 +22,7 @@ from whatsapp import checking, health, template_alerts, watching
 from whatsapp.errors import Reason, classify
 from whatsapp.flows import keys as flow_keys
 from whatsapp.flows import watching as flow_watching
+from whatsapp.meta_words import said
 from whatsapp.models import Number
 
 Writer = Callable[[Alert, str, dict[str, Any]], Words]
@@ -85,11 +86,11 @@ def _expires(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
 
 
 def _cannot_send(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
-    said = " ".join(str(problem) for problem in facts.get("problems") or ())
+    told = " ".join(str(problem) for problem in facts.get("problems") or ())
     return Words(
         _("%(number)s cannot send") % {"number": name},
         name,
-        said or _("Meta blocks it, or does not know it. See what is missing."),
+        told or _("Meta blocks it, or does not know it. See what is missing."),
         _("See what is missing"),
         _page(alert),
     )
@@ -153,7 +154,7 @@ def _name_rejected(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
 
 
 def _restricted(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
-    details = ", ".join(str(each).replace("_", " ").lower() for each in facts.get("details") or () if each)
+    details = ", ".join(said(str(each)) for each in facts.get("details") or () if each)
     advice = _("Ask for a review in WhatsApp manager › Account quality; some messages do not go until it is over.")
     return Words(
         _("Meta restricted the account of %(number)s") % {"number": name},
@@ -194,7 +195,7 @@ def _disconnected(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
 
 
 def _account_warning(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
-    details = ", ".join(str(each).replace("_", " ").lower() for each in facts.get("details") or () if each)
+    details = ", ".join(said(str(each)) for each in facts.get("details") or () if each)
     advice = _("Read what Meta says in WhatsApp manager › Account quality, and mark this as seen.")
     return Words(
         _("Meta warns about the account of %(number)s") % {"number": name},

@@ -21,6 +21,7 @@ from tenants.models import Alert, Membership, Queue
 from tenants.requests import MemberRequest
 from whatsapp.asking import EXPIRES_SOON
 from whatsapp.capabilities import CAPABILITIES
+from whatsapp.meta_words import said
 from whatsapp.models import HealthChange, HealthKind, Number, TokenState
 from whatsapp.preconditions import Kind
 
@@ -193,4 +194,4 @@ def _word(kind: str, word: str) -> str:
         return str(named.get(word, word))
     if kind in (HealthKind.NAME, HealthKind.CONNECTED, HealthKind.ERROR):
         return word
-    return word.replace("_", " ").lower()
+    return said(word)
