@@ -19,8 +19,10 @@ from tenants.alerts import Words, about
 from tenants.audit import watching as history_watching
 from tenants.models import Alert
 from whatsapp import checking, health, template_alerts, watching
+from whatsapp.errors import Reason, classify
 from whatsapp.flows import keys as flow_keys
 from whatsapp.flows import watching as flow_watching
+from whatsapp.meta_words import said
 from whatsapp.models import Number
 
 Writer = Callable[[Alert, str, dict[str, Any]], Words]
@@ -84,11 +86,11 @@ def _expires(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
 
 
 def _cannot_send(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
-    said = " ".join(str(problem) for problem in facts.get("problems") or ())
+    told = " ".join(str(problem) for problem in facts.get("problems") or ())
     return Words(
         _("%(number)s cannot send") % {"number": name},
         name,
-        said or _("Meta blocks it, or does not know it. See what is missing."),
+        told or _("Meta blocks it, or does not know it. See what is missing."),
         _("See what is missing"),
         _page(alert),
     )
@@ -152,7 +154,7 @@ def _name_rejected(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
 
 
 def _restricted(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
-    details = ", ".join(str(each).replace("_", " ").lower() for each in facts.get("details") or () if each)
+    details = ", ".join(said(str(each)) for each in facts.get("details") or () if each)
     advice = _("Ask for a review in WhatsApp manager › Account quality; some messages do not go until it is over.")
     return Words(
         _("Meta restricted the account of %(number)s") % {"number": name},
@@ -193,7 +195,7 @@ def _disconnected(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
 
 
 def _account_warning(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
-    details = ", ".join(str(each).replace("_", " ").lower() for each in facts.get("details") or () if each)
+    details = ", ".join(said(str(each)) for each in facts.get("details") or () if each)
     advice = _("Read what Meta says in WhatsApp manager › Account quality, and mark this as seen.")
     return Words(
         _("Meta warns about the account of %(number)s") % {"number": name},
@@ -209,6 +211,40 @@ def _pin(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
         _("The PIN of %(number)s was changed or asked for") % {"number": name},
         name,
         _("If it was one of you, mark this as seen. If not, change it in WhatsApp manager › Two-step verification."),
+        _("See its history"),
+        _page(alert),
+    )
+
+
+# What to do about an error of the whole number, by what Meta's code means.
+_ERRORS: dict[Reason, Callable[[], str]] = {
+    Reason.AUTH: lambda: _("Look at the number's token and its permissions, and paste a new one if Meta refuses it."),
+    Reason.BILLING: lambda: _("Give the account a payment method that works, in Meta's business settings › Billing."),
+    Reason.POLICY: lambda: _("Read in WhatsApp manager › Account quality what Meta objects to, and ask for a review."),
+    Reason.QUALITY: lambda: _("Send fewer templates, and only to who asked for them, until its quality is back."),
+    Reason.NOT_REGISTERED: lambda: _("See what is missing, and register the number again."),
+    Reason.RATE_NUMBER: lambda: _("It sends faster than Meta allows. What is waiting goes by itself, more slowly."),
+    Reason.RATE_API: lambda: _("Meta limits the app's calls for a while. Nothing has to be done unless it goes on."),
+    Reason.TRANSIENT: lambda: _(
+        "Meta failed, and what somebody wrote at that moment may be missing here. Ask them to send it again; if it goes on,"
+        " look at Meta's status page."
+    ),
+}
+
+
+def _strange_error() -> str:
+    return _("Look up its code among Meta's error codes, and mark this as seen once it is clear.")
+
+
+def _errors(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
+    codes = [code if isinstance(code, int) else None for code in facts.get("codes") or (None,)]
+    known = dict.fromkeys(_ERRORS.get(classify("cloud", code), _strange_error) for code in codes)
+    advice = " ".join(say() for say in known)
+    details = ", ".join(str(each) for each in facts.get("details") or ())
+    return Words(
+        _("Meta reports an error with %(number)s") % {"number": name},
+        name,
+        f"{details}. {advice}" if details else advice,
         _("See its history"),
         _page(alert),
     )
@@ -316,6 +352,7 @@ _WRITERS: dict[str, Writer] = {
     health.DISCONNECTED: _disconnected,
     health.ACCOUNT_WARNING: _account_warning,
     health.PIN_ASKED: _pin,
+    health.ERRORS: _errors,
     watching.UNUSABLE_FILE: _file,
     groups.GROUPS: _groups,
     template_alerts.STOPPED: _template,

@@ -5,7 +5,7 @@ and an older one never replaces what a newer one said.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,11 @@ DISCONNECTED = gettext_noop("number-disconnected")
 ACCOUNT_WARNING = gettext_noop("account-warning")
 NAME_REJECTED = gettext_noop("number-name-rejected")
 PIN_ASKED = gettext_noop("number-pin-changed")
+ERRORS = gettext_noop("number-errors")
 NOT_SUBSCRIBED = gettext_noop("app-not-subscribed")
+
+# Meta repeats a delivery for up to seven days, and what it says of errors carries no moment and no id.
+SAME_ERROR_WITHIN = timedelta(days=7)
 
 LIMITS = ("TIER_50", "TIER_250", "TIER_1K", "TIER_2K", "TIER_10K", "TIER_100K", "TIER_UNLIMITED")
 _TIERS = {50: "TIER_50", 250: "TIER_250", 1000: "TIER_1K", 2000: "TIER_2K", 10_000: "TIER_10K", 100_000: "TIER_100K"}
@@ -214,6 +218,31 @@ def _security(number: Number, value: dict[str, Any], at: datetime, speaks: bool)
         tell(number, PIN_ASKED, True, event=event)
 
 
+def _errors(number: Number, value: dict[str, Any], at: datetime, speaks: bool) -> None:
+    """Errors about the number and none of its messages: a line for each, and one alert for what is new of them."""
+    around = (at - SAME_ERROR_WITHIN, at + SAME_ERROR_WITHIN)
+    told = HealthChange.objects.filter(number=number, kind=HealthKind.ERROR, at__range=around)
+    known = set(told.values_list("after", flat=True))
+    found = {_error_words(error): _code(error) for error in _objects(value.get("errors"))}
+    fresh = [words for words in found if words not in known and note(number, HealthKind.ERROR, after=words, at=at)]
+    if fresh:
+        # Whoever has seen an earlier error has not seen these.
+        tell(number, ERRORS, False)
+        tell(number, ERRORS, True, details=fresh, codes=[found[words] for words in fresh])
+
+
+def _error_words(error: dict[str, Any]) -> str:
+    """What Meta calls it, with its number: never its details, which may tell of a person."""
+    code = _code(error)
+    called = _word(error.get("title")) or _word(error.get("message")) or "?"
+    return called if code is None else f"{called[:100]} ({code})"
+
+
+def _code(error: dict[str, Any]) -> int | None:
+    digits = str(error.get("code"))
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 10 else None
+
+
 _READERS = {
     "phone_number_quality_update": _quality_update,
     "business_capability_update": _capability_update,
@@ -222,6 +251,7 @@ _READERS = {
     "account_alerts": _account_alert,
     "account_review_update": _review_update,
     "security": _security,
+    **dict.fromkeys(("messages", "message_echoes", "smb_message_echoes", "user_preferences"), _errors),
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from whatsapp.asking import SCOPES, Answer
+from whatsapp.meta_words import said
 from whatsapp.models import TokenState
 
 LOOP_PATIENCE = timedelta(minutes=10)
@@ -220,10 +221,9 @@ def _number(findings: Findings, here: Circumstances) -> Precondition:
 
 
 def _registered(findings: Findings) -> Precondition:
+    detail = said(findings.status)
     if findings.status in ("", "CONNECTED", "FLAGGED", "RESTRICTED", "RATE_LIMITED"):
-        detail = _("connected") if findings.status == "CONNECTED" else findings.status.lower().replace("_", " ")
         return Precondition(Kind.REGISTERED, State.OK, detail)
-    detail = findings.status.lower()
     if findings.is_coexistent:
         fix = _(
             "This number is shared with the WhatsApp Business app, which has to connect it: open the app on the phone,"

@@ -1,4 +1,5 @@
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.db.models.functions import Now
@@ -32,6 +33,10 @@ class QuickReplyQuerySet(models.QuerySet["QuickReply"]):
         if membership.sees_everything:
             return self
         return self.filter(models.Q(queue=None) | models.Q(queue_id__in=membership.queue_ids))
+
+    def usable_in(self, queue: Queue | UUID) -> "QuickReplyQuerySet":
+        """Those of everybody, and those of the queue that a conversation is in, whoever answers it."""
+        return self.filter(models.Q(queue=None) | models.Q(queue=queue))
 
     def usable_from(self, number: Number) -> "QuickReplyQuerySet":
         """Those whose form, product or request this number can send; choices alone fall back to their words."""

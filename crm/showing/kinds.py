@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext as _
 
+from crm import formatting
 from crm.models import Message, MessageStatus
 from crm.views.log import Bubble
 
@@ -56,10 +57,21 @@ def kind_name(kind: str) -> str:
 
 
 def preview(message: Message) -> str:
-    """One line of it, for a row or a quote; what has no words is named."""
-    if message.amendment and message.amendment.deleted_at:
-        return kind_name("deleted")
-    return " ".join(message.words.split()) or kind_name(message.type)
+    """One line of it for a row, without WhatsApp's marks; what has no words is named."""
+    return formatting.plain(_words(message)) or kind_name(_kind(message))
+
+
+def quote(message: Message) -> str:
+    """One line of it for a quote, as safe HTML with WhatsApp's marks shown; what has no words is named."""
+    return formatting.quoted(_words(message)) or kind_name(_kind(message))
+
+
+def _words(message: Message) -> str:
+    return "" if _kind(message) == "deleted" else message.words
+
+
+def _kind(message: Message) -> str:
+    return "deleted" if message.amendment and message.amendment.deleted_at else message.type
 
 
 _WORDS = frozenset({"text", "button", "interactive", "template", "reaction"})

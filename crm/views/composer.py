@@ -231,4 +231,7 @@ def _key(id: Any) -> UUID | None:
 
 def _reply(conversation: Conversation, id: str) -> QuickReply | None:
     key = _key(id)
-    return QuickReply.objects.usable_from(conversation.number).filter(pk=key).first() if key else None
+    if key is None:
+        return None
+    usable = QuickReply.objects.usable_in(conversation.queue_id).usable_from(conversation.number)
+    return usable.filter(pk=key).first()

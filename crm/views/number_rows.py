@@ -21,6 +21,7 @@ from tenants.models import Alert, Membership, Queue
 from tenants.requests import MemberRequest
 from whatsapp.asking import EXPIRES_SOON
 from whatsapp.capabilities import CAPABILITIES
+from whatsapp.meta_words import said
 from whatsapp.models import HealthChange, HealthKind, Number, TokenState
 from whatsapp.preconditions import Kind
 
@@ -191,6 +192,6 @@ def _word(kind: str, word: str) -> str:
     if kind == HealthKind.TOKEN:
         named = dict(TokenState.choices) | {"expiring": _("about to expire"), "renewed": _("renewed")}
         return str(named.get(word, word))
-    if kind in (HealthKind.NAME, HealthKind.CONNECTED):
+    if kind in (HealthKind.NAME, HealthKind.CONNECTED, HealthKind.ERROR):
         return word
-    return word.replace("_", " ").lower()
+    return said(word)

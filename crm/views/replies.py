@@ -60,7 +60,7 @@ def offered(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """What can be said here by a short name, filled in for this person."""
     conversation = conversation_or_404(request, conversation_id)
     blanks = blanks_for(conversation.contact)
-    found = QuickReply.objects.usable_by(request.membership).usable_from(conversation.number)[:MOST_OFFERED]
+    found = QuickReply.objects.usable_in(conversation.queue_id).usable_from(conversation.number)[:MOST_OFFERED]
     replies = [{"reply": reply, "text": filled(reply.text, blanks)} for reply in found]
     return render(request, "crm/inbox/_replies.html", {"replies": replies, "conversation": conversation})
 

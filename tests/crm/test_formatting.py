@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.formatting import formatted
+from crm.formatting import formatted, plain, quoted
 
 LINK = '<a href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>'
 
@@ -44,6 +44,28 @@ def test_addresses_are_links_and_keep_their_signs():
 def test_no_other_address_becomes_a_link(written):
     assert not re.search(r'href="(?!https?://)', formatted(written))
     assert "<a href=javascript" not in formatted(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "in_a_quote", "in_a_row"),
+    [
+        ("*hola*\n_ya_  ~no~", "<strong>hola</strong> <em>ya</em> <s>no</s>", "hola ya no"),
+        ("*dos\nlíneas* ```x <\ny```", "*dos líneas* <code>x &lt; y</code>", "*dos líneas* x < y"),
+        ("*x* <b>&amp;</b>", "<strong>x</strong> &lt;b&gt;&amp;amp;&lt;/b&gt;", "x <b>&amp;</b>"),
+        ("ve https://n.test/_a_ *ya*", "ve https://n.test/_a_ <strong>ya</strong>", "ve https://n.test/_a_ ya"),
+        ("2*3*4 <i>", "2*3*4 &lt;i&gt;", "2*3*4 <i>"),
+        (" sin \n marcas & ", "sin marcas &amp;", "sin marcas &"),
+    ],
+)
+def test_a_quote_shows_the_marks_and_a_row_takes_them_off(written, in_a_quote, in_a_row):
+    assert quoted(written) == in_a_quote
+    assert plain(written) == in_a_row
+
+
+@given(st.text(alphabet="*_~`<>&\"' ab\nhttp:/.w@", max_size=80))
+def test_a_quote_has_no_tags_but_those_of_the_marks_and_a_row_is_text_that_is_not_safe_as_it_is(written):
+    assert all(re.fullmatch(r"</?(?:strong|em|s|code)>", tag) for tag in re.findall(r"<[^>]*>?", quoted(written)))
+    assert not hasattr(plain(written), "__html__")
 
 
 @given(st.text(alphabet="*_~`<>&\"' ab\nhttp:/.w@", max_size=80))

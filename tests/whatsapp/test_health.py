@@ -248,6 +248,64 @@ def test_what_concerns_an_account_is_a_line_of_each_number_and_one_alert(ours, f
         assert Alert.objects.filter(resolved_at=None).count() == 1
 
 
+def fails(company, *errors: dict, after: timedelta = timedelta()) -> int:
+    """Meta delivers errors of the whole number as it does: without a moment and without an id."""
+    event = webhooks.store(webhooks.body(webhooks.value(errors=list(errors))))
+    with system_transaction():
+        WebhookEvent.objects.filter(pk=event).update(received_at=NOW + after)
+    inbound.drain()
+    return event
+
+
+LOST = {"code": 131000, "title": "Something went wrong", "error_data": {"details": "for +51900555014"}}
+LOCKED = {"code": "131031", "message": "Account has been locked"}
+
+
+def test_errors_of_the_whole_number_are_lines_and_one_alert(ours, strangers):
+    fails(ours, LOST, LOCKED, {"nothing": "known"})
+
+    assert [line[2] for line in timeline(ours)] == [
+        "Something went wrong (131000)",
+        "Account has been locked (131031)",
+        "?",
+    ]
+    assert alerts(ours) == {health.ERRORS: "warning"}
+    with ours.transaction():
+        assert Alert.objects.get().facts["codes"] == [131000, 131031, None] and "51900555014" not in str(
+            Alert.objects.get().facts
+        )
+    assert timeline(strangers) == [] and alerts(strangers) == {}
+
+
+def test_errors_that_are_delivered_again_are_none_and_those_that_are_new_are_told_to_who_saw_the_others(ours):
+    first = fails(ours, LOST)
+    with ours.transaction():
+        Alert.objects.update(acknowledged_at=NOW)
+
+    fails(ours, LOST, after=timedelta(days=6))
+    inbound.replay([first])
+    assert len(timeline(ours)) == 1
+    with ours.transaction():
+        assert [alert.acknowledged_at for alert in Alert.objects.all()] == [NOW]
+
+    fails(ours, LOST, LOCKED, after=timedelta(days=6))
+    assert len(timeline(ours)) == 2
+    with ours.transaction():
+        told = Alert.objects.get(resolved_at=None)
+    assert told.acknowledged_at is None and told.facts["details"] == ["Account has been locked (131031)"]
+
+    fails(ours, LOST, after=timedelta(days=8))
+    assert len(timeline(ours)) == 3
+
+
+@pytest.mark.parametrize("errors", [None, {}, "x", [None], [[]], []])
+def test_errors_that_are_no_list_of_objects_say_nothing(ours, errors):
+    webhooks.store(webhooks.body(webhooks.value(errors=errors)))
+    inbound.drain()
+
+    assert timeline(ours) == [] and alerts(ours) == {}
+
+
 def test_a_restriction_that_is_over_is_resolved(ours):
     happens("account_update", event="DISABLED_UPDATE", ban_info={"waba_ban_state": "DISABLE"})
     happens("account_update", at=webhooks.NOON + 60, event="DISABLED_UPDATE", ban_info={"waba_ban_state": "REINSTATE"})

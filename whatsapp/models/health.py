@@ -18,6 +18,7 @@ class HealthKind(models.TextChoices):
     SENDING = "sending", _("may send")
     ACCOUNT = "account", _("business account")
     SECURITY = "security", _("security")
+    ERROR = "error", _("error")
 
 
 class HealthChange(TenantModel):

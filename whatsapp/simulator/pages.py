@@ -2,6 +2,7 @@
 
 from . import bubbles, log, template_panel
 from .faults import digits
+from .kinds import OFFERED
 from .markup import hidden, hour, icon, initials, text, weekday
 from .numbers import Number
 from .personas import PEOPLE, PERSONAS
@@ -238,11 +239,18 @@ def _composer(world: World, *, number: Number, customer: str, thread: Thread | N
         f'aria-label="{label}">{icon(symbol)}</button>'
         for kind, symbol, label in _ATTACHMENTS
     )
+    more = "".join(
+        f'<optgroup label="{group}">{"".join(f"""<option value="{key}">{words}</option>""" for key, words, _ in offered)}</optgroup>'
+        for group, offered in OFFERED.items()
+    )
     return f"""<form class="stack gap-2" method="post" action="/phone/messages" data-live>{back}
   <input type="hidden" name="reply_to" value="" data-reply-to>
   <h2>Enviar como {text(_first_name(thread, customer))}</h2>
   <textarea class="textarea" rows="2" name="text" maxlength="4096" aria-label="Mensaje del cliente" placeholder="¿Y si no me queda la talla?"></textarea>
   <div class="bar gap-1 sim-attach">{buttons}<button class="btn btn--primary push" type="submit" name="type" value="text">{icon("send")}Enviar</button></div>
+  <div class="bar gap-1"><label class="select select--sm"><span class="sr-only">Otra cosa que enviar</span>
+    <select name="more">{more}</select>{icon("chevron-down")}</label>
+    <button class="btn btn--sm" type="submit" name="type" value="more" formnovalidate>Enviar esto</button></div>
 </form>"""
 
 

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from . import control, inbound, pages, playing, scenarios
+from . import control, inbound, kinds, pages, playing, scenarios
 from .errors import GraphError
 from .faults import digits
 from .numbers import Number
@@ -79,7 +79,9 @@ async def media(request: Request) -> Response:
 async def write(request: Request) -> Response:
     world, form = _world(request), await _form(request)
     number, customer = _chosen(world, form)
-    kind = form.get("type", "text")
+    kind, more = form.get("type", "text"), form.pop("more", "")
+    if kind == "more":
+        return _write_more(request, number, customer, more, form.get("text", "").strip())
     if kind == "text" and not form.get("text", "").strip():
         return _done(request, number, customer)
     if kind == "reaction":
@@ -90,11 +92,28 @@ async def write(request: Request) -> Response:
         form |= {"message_id": target.id, "emoji": "👍"}
     if kind == "order" or kind == "unsupported":
         form.pop("text", None)
+    spec = {key: value for key, value in form.items() if value and key not in {"number", "customer"}}
+    inbound.receive(world, _who(number, customer) | spec)
+    return _done(request, number, customer)
+
+
+def _write_more(request: Request, number: Number, customer: str, key: str, text: str) -> Response:
+    """Send one of the kinds that have no button of their own; nothing when there is nothing it could be about."""
+    world = _world(request)
+    thread = world.threads.get(number_id=number.id, customer=customer)
+    try:
+        specs = kinds.made(key, kinds.Sender(number, customer, thread, text, world.clock.now()))
+    except KeyError:
+        return Response(status_code=404)
+    for spec in specs:
+        inbound.receive(world, _who(number, customer) | spec)
+    return _done(request, number, customer)
+
+
+def _who(number: Number, customer: str) -> dict[str, str]:
     persona = PERSONAS.get(customer)
     names = {"name": persona.name, "username": persona.username} if persona else {}
-    spec = {key: value for key, value in form.items() if value and key not in {"number", "customer"}}
-    inbound.receive(world, {"phone_number_id": number.id, "from": customer, **names, **spec})
-    return _done(request, number, customer)
+    return {"phone_number_id": number.id, "from": customer, **names}
 
 
 async def set_fault(request: Request) -> Response:

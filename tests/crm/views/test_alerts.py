@@ -213,6 +213,35 @@ def test_an_address_that_a_server_refuses_does_not_keep_the_others_from_theirs(o
 
 
 @pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (131000, "send it again"),
+        (190, "paste a new one"),
+        (131042, "payment method"),
+        (131031, "ask for a review"),
+        (133010, "register the number again"),
+        (987654, "error codes"),
+        (None, "error codes"),
+    ],
+)
+def test_an_error_of_the_whole_number_says_what_to_do_by_its_code(client, ours, code, said):
+    alert(ours, "number-errors", codes=[code], details=[f"Something went wrong ({code})"])
+
+    shown = page(client, ours.supervisor)
+
+    assert "Meta reports an error with ours ventas" in shown and f"Something went wrong ({code})" in shown
+    assert said in shown
+
+
+def test_several_errors_say_each_what_to_do_once(client, ours):
+    alert(ours, "number-errors", codes=[131042, 131000, 2], details=["a (131042)", "b (131000)", "c (2)"])
+
+    shown = page(client, ours.supervisor)
+
+    assert "payment method" in shown and shown.count("send it again") == 1
+
+
+@pytest.mark.parametrize(
     ("reason", "said"),
     [
         ("ACCOUNT_DISCONNECTED", "Somebody disconnected it"),

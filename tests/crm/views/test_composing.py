@@ -251,6 +251,19 @@ def test_quoting_carries_the_providers_id(ana, ours, rosa):
     assert sent(ours, rosa)[0].quoted_message_id == asked.provider_message_id
 
 
+def test_a_quote_shows_whatsapps_marks_and_a_row_none(ana, ours, rosa):
+    with ours.transaction():
+        asked = inbound(rosa, "¿*Cuánto* <b>es</b>? https://nube.test/a")
+    send(ana, rosa, "_Diez_ <i>soles</i>", quoted=asked.pk)
+
+    thread = ana.get(f"/inbox/{rosa.pk}/").content.decode()
+
+    quote = "<span>¿<strong>Cuánto</strong> &lt;b&gt;es&lt;/b&gt;? https://nube.test/a</span></a>"
+    assert quote in thread
+    assert quote in ana.get(f"/conversations/{rosa.pk}/composer/", {"quote": asked.pk}).content.decode()
+    assert "<span>Diez &lt;i&gt;soles&lt;/i&gt;</span>" in ana.get("/inbox/").content.decode()
+
+
 def test_a_message_of_another_conversation_cannot_be_quoted(ana, ours, rosa, marco):
     with ours.transaction():
         elsewhere = inbound(marco, "secreto")

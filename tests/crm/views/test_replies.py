@@ -89,7 +89,7 @@ def test_an_agent_uses_them_and_writes_none(ana, ours, rosa):
     assert len(replies(ours)) == 1
 
 
-def test_they_are_offered_filled_in_and_only_those_of_ones_queues(ana, supervisor, ours, theirs, rosa):
+def test_they_are_offered_filled_in_and_only_those_of_the_conversations_queue(ana, supervisor, ours, theirs, rosa):
     save(ours, "envio", "Hola {first_name}, llega {dia}", options="Gracias")
     save(ours, "ventas", "de ventas", queue=ours.sales)
     save(ours, "soporte", "de soporte", queue=ours.support)
@@ -98,11 +98,11 @@ def test_they_are_offered_filled_in_and_only_those_of_ones_queues(ana, superviso
         Contact.objects.filter(pk=rosa.contact_id).update(attributes={"dia": "el martes"})
 
     offered = ana.get(f"/conversations/{rosa.pk}/replies/", headers=FRAGMENT).content.decode()
-    all_of_them = supervisor.get(f"/conversations/{rosa.pk}/replies/", headers=FRAGMENT).content.decode()
+    to_all = supervisor.get(f"/conversations/{rosa.pk}/replies/", headers=FRAGMENT).content.decode()
 
     assert 'data-text="Hola Rosa, llega el martes"' in offered and 'data-options="Gracias"' in offered
     assert "de ventas" in offered and "de soporte" not in offered and "de otra empresa" not in offered
-    assert "de soporte" in all_of_them and "de otra empresa" not in all_of_them
+    assert "de ventas" in to_all and "de soporte" not in to_all and "de otra empresa" not in to_all
 
 
 def test_without_javascript_one_is_chosen_by_its_address(ana, ours, rosa):
@@ -112,6 +112,25 @@ def test_without_javascript_one_is_chosen_by_its_address(ana, ours, rosa):
 
     assert ">Hola Rosa</textarea>" in page and "Gracias\nAdiós</textarea>" in page
     assert ana.get(f"/inbox/{rosa.pk}/?reply=nonsense").status_code == 200
+
+
+@pytest.mark.parametrize("fields", [{}, {"options": "Gracias"}, {"asks": "location"}, {"product": "TRAIL-43"}])
+def test_an_address_gives_none_of_another_queue(ana, supervisor, ours, theirs, rosa, fields):
+    with ours.transaction():
+        Number.objects.update(catalog_id="1")
+    ids = [
+        save(ours, "ventas", "palabras de ventas", queue=ours.sales, **fields).pk,
+        save(ours, "soporte", "palabras de soporte", queue=ours.support, **fields).pk,
+        save(theirs, "ajena", "palabras ajenas", **fields).pk,
+    ]
+
+    def given(browser: Client) -> list[bool]:
+        addresses = [
+            f"/{path}?reply={id}" for id in ids for path in (f"inbox/{rosa.pk}/", f"conversations/{rosa.pk}/composer/")
+        ]
+        return ["palabras " in browser.get(address).content.decode() for address in addresses]
+
+    assert given(ana) == given(supervisor) == [True, True, False, False, False, False]
 
 
 def test_choices_are_shown_as_on_the_phone_while_one_writes(ana):

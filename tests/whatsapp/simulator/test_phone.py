@@ -1,9 +1,13 @@
 """The customer's phone in the browser, as a person without and with JavaScript meets it; and the people who act on it."""
 
 import re
+import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
+
+import pytest
 
 from tests.whatsapp.simulator.conftest import NUMBER, Application, Business
 from whatsapp.simulator.process import Simulator, wait_until
@@ -163,3 +167,102 @@ def test_the_process_is_small_and_knows_no_django(simulator: Simulator):
     assert resident < 80  # at rest it is about 45; a long test run leaves some behind
     for module in Path("whatsapp/simulator").glob("*.py"):
         assert not re.search(r"^\s*(?:from|import) django", module.read_text(), re.MULTILINE)
+
+
+# What each kind of the menu has to be once it reached the application: field, and what its value holds.
+MORE = {
+    "video": ("messages", {"type": "video"}),
+    "audio": ("messages", {"type": "audio", "audio.voice": False}),
+    "sticker": ("messages", {"type": "sticker"}),
+    "contacts": ("messages", {"type": "contacts"}),
+    "forwarded": ("messages", {"type": "text", "context.forwarded": True}),
+    "ad": ("messages", {"type": "text", "referral.source_type": "ad"}),
+    "product": ("messages", {"type": "text", "context.referred_product.product_retailer_id": "TRAIL-ANDINA-2-43"}),
+    "button": ("messages", {"type": "button", "button.text": "palabras"}),
+    "button_reply": ("messages", {"type": "interactive", "interactive.type": "button_reply"}),
+    "list_reply": ("messages", {"type": "interactive", "interactive.list_reply.description": "Entrega en 48 horas"}),
+    "flow": ("messages", {"type": "interactive", "interactive.type": "nfm_reply"}),
+    "edit": ("messages", {"type": "edit", "edit.original_message_id": "OWN", "edit.message.text.body": "palabras"}),
+    "revoke": ("messages", {"type": "revoke", "revoke.original_message_id": "OWN"}),
+    "unreact": ("messages", {"type": "reaction", "reaction": {"message_id": "THEIRS"}}),
+    "new_phone": ("messages", {"type": "system", "system.type": "user_changed_number", "system.wa_id": "51987650777"}),
+    "new_user_id": ("messages", {"type": "system", "system.type": "user_changed_user_id"}),
+    "new_username": ("messages", {"type": "text"}),
+    "new_code": ("messages", {"type": "system", "system.type": "customer_identity_changed"}),
+    "hidden": ("messages", {"type": "text", "from": None}),
+    "call": ("calls", {"event": "terminate", "status": "COMPLETED", "duration": 95, "from": DIEGO}),
+    "missed_call": ("calls", {"event": "terminate", "status": "FAILED", "duration": None}),
+    "stop": ("user_preferences", {"value": "stop", "wa_id": DIEGO}),
+    "resume": ("user_preferences", {"value": "resume"}),
+    "welcome": ("messages", {"type": "request_welcome"}),
+    "group": ("messages", {"type": "text", "group_id": "120363041234567890"}),
+    "view_once": ("messages", {"type": "unsupported", "unsupported.type": "media_placeholder"}),
+    "tomorrow": ("messages", {"type": "hologram"}),
+}
+
+
+def within(item: Any, path: str) -> Any:
+    for name in path.split("."):
+        item = item.get(name) if isinstance(item, dict) else None
+    return item
+
+
+@pytest.mark.parametrize("key", MORE)
+def test_each_kind_of_the_menu_is_sent_as_meta_words_it(
+    simulator: Simulator, business: Business, application: Application, key: str
+):
+    simulator.faults(answering=False)
+    (own,) = simulator.inbound(phone_number_id=NUMBER, sender=DIEGO, text="¿Tienen 43?")
+    theirs = business.text(DIEGO, "Sí hay")
+    simulator.inbound(phone_number_id=NUMBER, sender=DIEGO, type="reaction", message_id=theirs, emoji="🔥")
+    wait_until(lambda: len(application.messages()) == 2)
+    field, expected = MORE[key]
+
+    submit(simulator, "/phone/messages", number=NUMBER, customer=DIEGO, type="more", more=key, text="palabras")
+
+    before = 2 if field == "messages" else 0
+    due = before + (2 if field == "calls" else 1)
+    wait_until(lambda: len(of_field(application, field)) == due)
+    sent = of_field(application, field)[before:]
+    # Webhooks come in any order.
+    item = next(one for one in sent if field != "calls" or one["event"] == "terminate")
+    for path, value in expected.items():
+        value = {"OWN": own, "THEIRS": theirs}.get(value, value) if isinstance(value, str) else value
+        value = {"message_id": theirs} if value == {"message_id": "THEIRS"} else value
+        assert within(item, path) == value, (path, item)
+
+
+def of_field(application: Application, field: str) -> list[dict[str, Any]]:
+    return [item for value in application.values(field) for item in value.get(field) or ()]
+
+
+def test_the_menu_offers_each_kind_and_no_other(simulator: Simulator):
+    menu = page(simulator, number=NUMBER, customer=DIEGO).split('<select name="more">')[1].split("</select>")[0]
+
+    assert re.findall(r'<option value="(\w+)">', menu) == list(MORE)
+
+
+@pytest.mark.parametrize("key", ["edit", "revoke", "unreact", "new_user_id"])
+def test_what_could_be_about_nothing_is_not_sent(simulator: Simulator, application: Application, key: str):
+    submit(simulator, "/phone/messages", number=NUMBER, customer=DIEGO, type="more", more=key)
+    submit(simulator, "/phone/messages", number=NUMBER, customer=DIEGO, text="hola")
+
+    wait_until(lambda: application.messages())
+    assert [one["type"] for one in application.messages()] == ["text"]
+
+
+def test_who_changed_their_user_id_goes_on_with_the_new_one(simulator: Simulator, application: Application):
+    simulator.inbound(phone_number_id=NUMBER, sender=DIEGO, text="hola")
+    submit(simulator, "/phone/messages", number=NUMBER, customer=DIEGO, type="more", more="new_user_id")
+    simulator.inbound(phone_number_id=NUMBER, sender=DIEGO, text="sigo aquí")
+
+    wait_until(lambda: len(application.messages()) == 3)
+    said = {one.get("text", {}).get("body", one["type"]): one for one in application.messages()}
+    changed = said["system"]["system"]
+    assert changed["previous_user_id"] == said["hola"]["from_user_id"] != changed["user_id"]
+    assert changed["user_id"] == said["sigo aquí"]["from_user_id"]
+
+
+def test_a_kind_that_nobody_offers_is_not_found(simulator: Simulator):
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        submit(simulator, "/phone/messages", number=NUMBER, customer=DIEGO, type="more", more="nothing")
