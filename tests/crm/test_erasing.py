@@ -513,10 +513,10 @@ def test_doing_a_piece_twice_or_losing_one_changes_nothing(ours, theirs, rosa, f
         with system_transaction():
             if Erasure.objects.get(pk=asked.pk).is_done:
                 break
-        monkeypatch.setattr(erasing, "crash_point", lambda name: _raise(Killed))
+        monkeypatch.setattr(working, "crash_point", lambda name: _raise(Killed))
         with pytest.raises(Killed):
             working._work(asked.pk, clock.now())
-        monkeypatch.setattr(erasing, "crash_point", lambda name: None)
+        monkeypatch.setattr(working, "crash_point", lambda name: None)
         working._work(asked.pk, clock.now())
         pieces += 1
 
