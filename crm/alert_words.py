@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from crm import budgets, silences
+from crm import budgets, erasing, silences
 from crm.explanations import sentence
 from crm.inbound import groups
 from tenants.alerts import Words, about
@@ -337,6 +337,19 @@ def _tampered(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
     )
 
 
+def _erasure(alert: Alert, name: str, facts: dict[str, Any]) -> Words:
+    return Words(
+        _("An erasure is not complete after a day"),
+        _("Asked for on %(date)s") % {"date": _date(facts.get("asked_at"))},
+        _(
+            "It is tried again every few seconds and does not come through. Tell whoever runs Ventana: the workers’ log says"
+            " why, under “erasure not gone on with”. It need not be asked for again."
+        ),
+        _("See the erasures"),
+        reverse("erasures"),
+    )
+
+
 _WRITERS: dict[str, Writer] = {
     checking.WITHOUT_QUEUE: _without_queue,
     checking.PAUSED: _paused,
@@ -359,6 +372,7 @@ _WRITERS: dict[str, Writer] = {
     flow_watching.HELD_BACK: _flow_held_back,
     flow_watching.UNWELL: _flow_unwell,
     flow_keys.WRONG_KEY: _flow_key,
+    erasing.LATE: _erasure,
     budgets.WARNED: _budget,
     budgets.REACHED: _budget,
     history_watching.TAMPERED: _tampered,

@@ -213,10 +213,12 @@ def ring_bring() -> None:
 
 @shared_task(name="crm.bells.erase")
 def erase() -> int:
-    """Go on with the erasures that people asked for."""
+    """Go on with the erasures that people asked for, and tell of those that take too long."""
     from crm import erasing
 
-    return erasing.run(clock.now())
+    done = erasing.run(clock.now())
+    erasing.watch(clock.now())
+    return done
 
 
 def ring_erase() -> None:

@@ -9,7 +9,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from crm.forms import colleagues
+from crm.handling_forms import colleagues
 from tenants.hours import Hours, NotHours, Span, read_day
 from tenants.models import Membership, Queue, Tenant
 

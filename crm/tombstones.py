@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import OperationalError
+from psycopg.errors import LockNotAvailable
 from uuid_utils.compat import uuid7
 
 from crm.models import ErasureDigest, ErasureKey
@@ -26,6 +28,9 @@ _SEALED: Any = ErasureKey._meta.get_field("key")
 # first and then erased, and what is merged later knows of the erasure.
 _HOLD = "SELECT pg_advisory_xact_lock_shared(hashtextextended('erasure:' || id, 0)) FROM unnest(%s::text[]) AS id"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('erasure:' || %s, 0))"
+# Behind whoever waits for it alone wait all that merge, with what they have of other companies: it may not be for long.
+_PATIENCE = "SELECT set_config('lock_timeout', %s, true)"
+PATIENCE_SECONDS = 3
 _NEWEST = """
 SELECT of.tenant_id, known.newest FROM unnest(%s::uuid[]) AS of (tenant_id),
        LATERAL (SELECT max(e.until) AS newest FROM crm_erasure e WHERE e.tenant_id = of.tenant_id) AS known
@@ -63,14 +68,28 @@ class Tombstone:
     marketing_source: str
 
 
+class Busy(Exception):
+    """Something long is being brought in for the company (a list is made, contacts are imported): later."""
+
+
 def hold(cursor: Any, tenant_ids: Iterable[UUID]) -> None:
     """Let nobody of these companies be erased until the transaction ends; call it before looking for tombstones."""
     cursor.execute(_HOLD, [sorted(str(each) for each in set(tenant_ids))])
 
 
 def lock(cursor: Any, tenant_id: UUID) -> None:
-    """Wait until nothing is being merged for the company, and let nothing be until the transaction ends."""
-    cursor.execute(_LOCK, [str(tenant_id)])
+    """Wait until nothing is being merged for the company, and let nothing be until the transaction ends.
+
+    Raises Busy after a few seconds; the transaction, or the savepoint, is to be rolled back then.
+    """
+    cursor.execute(_PATIENCE, [f"{PATIENCE_SECONDS}s"])
+    try:
+        cursor.execute(_LOCK, [str(tenant_id)])
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise Busy from None
+        raise
+    cursor.execute(_PATIENCE, ["0"])
 
 
 def newest(cursor: Any, tenant_ids: Iterable[UUID]) -> dict[UUID, datetime]:

@@ -14,6 +14,7 @@ from sequences.models import Broadcast, BulkEnrollment, Recipient, StepFile
 
 _VALUES: Any = Recipient._meta.get_field("values")
 
+# A UNION where an OR would do: one reads the whole table, of every company, while somebody waits for the page.
 # What their message had come to is kept beside the line, as `sequences.broadcasting.summary` counts it.
 _LINES = """
 WITH theirs AS (
@@ -21,8 +22,10 @@ WITH theirs AS (
            m.cost_amount AS cost, m.id IS NOT NULL AS was_sent
     FROM sequences_recipient r
     LEFT JOIN crm_message m ON m.id = r.message_id LEFT JOIN crm_conversation c ON c.id = r.conversation_id
-    WHERE r.conversation_id = ANY(%(talks)s)
-       OR r.message_id IN (SELECT id FROM crm_message WHERE conversation_id = ANY(%(talks)s))
+    WHERE r.id = ANY(ARRAY(
+        SELECT id FROM sequences_recipient WHERE conversation_id = ANY(%(talks)s)
+        UNION SELECT s.id FROM sequences_recipient s JOIN crm_message said ON said.id = s.message_id
+        WHERE said.conversation_id = ANY(%(talks)s)))
     ORDER BY r.id FOR UPDATE OF r
 )
 UPDATE sequences_recipient r
@@ -32,14 +35,17 @@ SET address = '', values = %(nothing)s, detail = '', conversation_id = NULL, mes
 FROM theirs WHERE r.id = theirs.id
 """
 _RUNS = """
-DELETE FROM sequences_steprun
-WHERE enrollment_id IN (SELECT id FROM sequences_enrollment WHERE conversation_id = ANY(%(talks)s))
-   OR message_id IN (SELECT id FROM crm_message WHERE conversation_id = ANY(%(talks)s))
+DELETE FROM sequences_steprun WHERE id = ANY(ARRAY(
+    SELECT r.id FROM sequences_steprun r JOIN sequences_enrollment e ON e.id = r.enrollment_id
+    WHERE e.conversation_id = ANY(%(talks)s)
+    UNION SELECT r.id FROM sequences_steprun r JOIN crm_message said ON said.id = r.message_id
+    WHERE said.conversation_id = ANY(%(talks)s)))
 """
 _TASKS = """
-DELETE FROM sequences_manualtask
-WHERE conversation_id = ANY(%(talks)s)
-   OR enrollment_id IN (SELECT id FROM sequences_enrollment WHERE conversation_id = ANY(%(talks)s))
+DELETE FROM sequences_manualtask WHERE id = ANY(ARRAY(
+    SELECT id FROM sequences_manualtask WHERE conversation_id = ANY(%(talks)s)
+    UNION SELECT t.id FROM sequences_manualtask t JOIN sequences_enrollment e ON e.id = t.enrollment_id
+    WHERE e.conversation_id = ANY(%(talks)s)))
 """
 _ENROLLMENTS = "DELETE FROM sequences_enrollment WHERE conversation_id = ANY(%(talks)s)"
 

@@ -26,13 +26,18 @@ _PAGE = """
 SELECT id, body FROM whatsapp_webhookevent
 WHERE id > %s AND received_at <= %s AND (tenant_id = %s OR tenant_id IS NULL) ORDER BY id LIMIT %s
 """
+# Whoever merges one may be waiting for what the caller holds (a wish is written down with the erasure): no waiting here.
 _LOCK = """
-SELECT id, provider, tenant_id, body FROM whatsapp_webhookevent WHERE id = ANY(%s) ORDER BY id FOR UPDATE
+SELECT id, provider, tenant_id, body FROM whatsapp_webhookevent WHERE id = ANY(%s) ORDER BY id FOR UPDATE SKIP LOCKED
 """
 _WRITE = """
 UPDATE whatsapp_webhookevent e SET body = n.body
 FROM unnest(%s::bigint[], %s::bytea[]) AS n (id, body) WHERE e.id = n.id
 """
+
+
+class Held(Exception):
+    """Somebody else has one of the webhooks just now: let go of everything, and come back later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Page:
 def erase_page(cursor: Any, *, tenant_id: UUID, after: int, until: datetime, erased: Erased) -> Page:
     """Take the person out of the next page of what was stored until then (the database's clock). Twice changes nothing.
 
-    Call it in a system transaction.
+    Call it in a system transaction. Raises Held when one that names the person is being merged or sealed anew.
     """
     cursor.execute(_PAGE, [after, until, tenant_id, PAGE])
     rows = cursor.fetchall()
@@ -70,10 +75,13 @@ def _erase(cursor: Any, ids: list[int], tenant_id: UUID, erased: Erased) -> int:
     cursor.execute(_NUMBERS, [tenant_id])
     numbers = frozenset(row[0] for row in cursor.fetchall())
     shared = Erased(erased.addresses, erased.message_ids, numbers)
-    # Looked at again under a lock: it may be under merge, or being sealed anew.
+    # Looked at again under a lock: it may just have been merged, or sealed anew.
     cursor.execute(_LOCK, [ids])
+    held = cursor.fetchall()
+    if len(held) < len(ids):
+        raise Held
     changed: list[tuple[int, bytes]] = []
-    for id, provider, owner, sealed in cursor.fetchall():
+    for id, provider, owner, sealed in held:
         body = unseal(bytes(sealed), purpose=_PURPOSE)
         left = get_provider(provider).without(body, erased if owner == tenant_id else shared)
         if left != body:

@@ -15,7 +15,7 @@ from crm import contacts, erasing
 from crm.api import examples
 from crm.api.authentication import administrator, caller
 from crm.api.erasures import ErasureFilters, ErasureSerializer
-from crm.api.errors import CHANGING, FORBIDDEN, READING, READING_ONE, ProblemSerializer
+from crm.api.errors import ASKING, CHANGING, FORBIDDEN, READING, READING_ONE, ProblemSerializer, Refused
 from crm.api.fields import JSONObject, PhoneInput, TimezoneField, readings
 from crm.api.resource import Resource
 from crm.api.serializers import ContactSerializer
@@ -134,7 +134,7 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         ),
         parameters=[ErasureFilters],
         request=None,
-        responses={202: ErasureSerializer} | CHANGING | {403: FORBIDDEN},
+        responses={202: ErasureSerializer} | ASKING | {403: FORBIDDEN},
         examples=[examples.ERASURE],
     )
     def destroy(self, request: Request, pk: str) -> Response:
@@ -150,6 +150,8 @@ class Contacts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
                 by=caller(request),
                 now=self.now,
             )
+        except erasing.NotNow as refusal:
+            raise Refused(reason="busy", explanation=refusal.explanation) from None
         except erasing.CannotErase as refusal:  # somebody was faster
             raise NotFound(refusal.explanation) from None
         return Response(ErasureSerializer(erasure).data, status.HTTP_202_ACCEPTED)

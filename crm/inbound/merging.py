@@ -77,9 +77,7 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
             if isinstance(happening, Event) and (line := merged.lines.get((delivery.provider, happening.number_id)))
         ]
         events, merged.erased = erased.sift(cursor, events)
-        moved = relinking.merge_identities(
-            cursor, [(line, e) for line, e, _ in events if isinstance(e, IdentityChanged)]
-        )
+        changes = relinking.changes_of(cursor, [(line, e) for line, e, _ in events if isinstance(e, IdentityChanged)])
         found = _one_each(entry for line, e, at in events for entry in entries(line, e, received_at=at))
         reported = [(line, e) for line, e, _ in events if isinstance(e, StatusChanged)]
         wishes = [(line, e) for line, e, _ in events if isinstance(e, PreferenceChanged)]
@@ -91,13 +89,13 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
                 *((entry.line.tenant_id, entry.person, entry.sent_at) for entry in found),
                 *((tenant_id, event.person, event.at) for tenant_id, event in names),
             ],
+            changes=changes,
             also={
-                *(contact_id for contact_id, _phone, _before in moved),
                 *relinking.people_of(cursor, wishes),
                 *statuses.people_of(cursor, reported),
             },
         )
-        relinking.renumber(cursor, moved)
+        relinking.renumber(cursor, changes)
         people.merge_names(cursor, names, owners)
         relinking.merge_preferences(cursor, wishes)
         ours = _merge_messages(cursor, found, owners, merged)

@@ -5,7 +5,7 @@ insert the identities, in one order for all; the unique key lets one win, and th
 Whoever was there already is locked before anything is written about them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,6 +47,21 @@ class _Group:
             self.at = at
             self.profile_name = (person.profile_name or self.profile_name)[:200]
             self.username = (person.username or self.username)[:64]
+
+
+@dataclass(slots=True)
+class Change:
+    """Somebody who was `previous` and is `person` since `at`; `contact_id` is who that is, once `resolve` has found them."""
+
+    tenant_id: UUID
+    previous: Person
+    person: Person
+    at: datetime
+    contact_id: UUID | None = None
+
+    @property
+    def keys(self) -> list[Key]:
+        return [*keys_of(self.tenant_id, self.previous), *keys_of(self.tenant_id, self.person)]
 
 
 def keys_of(tenant_id: UUID, person: Person) -> dict[Key, str]:
@@ -107,40 +122,78 @@ def hold(cursor: Any, contact_ids: Iterable[UUID]) -> None:
 
 
 def resolve(
-    cursor: Any, seen: Iterable[tuple[UUID, Person, datetime]], *, also: Iterable[UUID] = ()
+    cursor: Any,
+    seen: Iterable[tuple[UUID, Person, datetime]],
+    *,
+    changes: Sequence[Change] = (),
+    also: Iterable[UUID] = (),
 ) -> dict[Key, UUID]:
     """Find or create the contact of every person, as identity → contact. People without any identity are left out.
 
-    All of them are locked afterwards, and `also` these contacts: one lock for everybody about whom something is written.
+    `changes`, in the order in which they happened, come before what is seen: each is told its contact, which has the new
+    identities too, unless they are somebody's already. All of them are locked afterwards, and `also` these contacts:
+    every identity is claimed in one order, and then there is one lock for everybody about whom something is written.
     """
-    return _resolved(cursor, _grouped(seen), also)
-
-
-def join(cursor: Any, tenant_id: UUID, *, previous: Person, person: Person, at: datetime) -> UUID | None:
-    """The one contact of somebody who was `previous` and is `person` now; all of their identities are its."""
-    group = _Group(tenant_id, keys_of(tenant_id, previous) | keys_of(tenant_id, person))
-    group.learn(person, at)
-    return next(iter(_resolved(cursor, [group]).values()), None) if group.keys else None
-
-
-def _resolved(cursor: Any, groups: list[_Group], also: Iterable[UUID] = ()) -> dict[Key, UUID]:
-    known = _find(cursor, [key for group in groups for key in group.keys])
+    groups = _grouped(seen)
+    known = _find(
+        cursor, [*(key for group in groups for key in group.keys), *(key for each in changes for key in each.keys)]
+    )
+    owners = {key: owner for key, (owner, *_facts) in known.items()}
+    changed = [group for each in changes if (group := _changed(each, owners))]
     for group in groups:
-        found = [known[key][0] for key in sorted(group.keys, key=lambda key: _ORDER[key[1]]) if key in known]
-        group.contact_id, group.is_new = (found[0], False) if found else (uuid7(), True)
-    _claim_missing(cursor, groups, known)
-    fresh = [group for group in groups if group.is_new]
+        owner = _owner_among(group.keys, owners)
+        group.contact_id, group.is_new = owner or uuid7(), owner is None
+    _claim_missing(cursor, [*changed, *groups], known)
+    fresh = [group for group in (*changed, *groups) if group.is_new]
     _create(cursor, fresh)
     tombstones.give_back_wishes(cursor, {group.contact_id: group.keys for group in fresh if group.contact_id})
-    hold(cursor, {*also, *(group.contact_id for group in groups if group.contact_id and not group.is_new)})
-    _learn(cursor, [group for group in groups if not group.is_new], known)
+    there = [group for group in (*changed, *groups) if not group.is_new]
+    hold(cursor, {*also, *(group.contact_id for group in there if group.contact_id)})
+    for some in (changed, groups):  # one may be in both
+        _learn(cursor, [group for group in some if not group.is_new], known)
+    for change, group in zip((each for each in changes if each.keys), changed, strict=True):
+        change.contact_id = group.contact_id
     owners = {key: owner for key, (owner, *_facts) in known.items()}
+    for group in changed:
+        for key in group.keys:
+            owners.setdefault(key, _there(group))
     for group in groups:
-        assert group.contact_id is not None
         # A phone that is another contact's stays theirs; this person is found by the stronger identity.
         for key in group.keys:
-            owners[key] = group.contact_id
+            owners[key] = _there(group)
     return owners
+
+
+def _changed(change: Change, owners: dict[Key, UUID]) -> _Group | None:
+    """What a change adds to a contact; `owners` know of it from then on.
+
+    The contact is who had an old identity. Of somebody whose first messages come later, or in this very batch, old and new
+    ones are one contact from now on: who has a new one already, else somebody new.
+    """
+    if not change.keys:
+        return None
+    old, new = keys_of(change.tenant_id, change.previous), keys_of(change.tenant_id, change.person)
+    group = _Group(change.tenant_id, new)
+    group.contact_id = next((owners[key] for key in old if key in owners), None)
+    if group.contact_id is None:
+        group.keys = old | new
+        group.learn(change.person, change.at)
+        group.contact_id = _owner_among(group.keys, owners)
+        group.is_new = group.contact_id is None
+        group.contact_id = group.contact_id or uuid7()
+    for key in group.keys:
+        owners.setdefault(key, group.contact_id)
+    return group
+
+
+def _owner_among(keys: Iterable[Key], owners: Mapping[Key, UUID]) -> UUID | None:
+    """Whose the strongest of these identities is that is somebody's."""
+    return next((owners[key] for key in sorted(keys, key=lambda key: _ORDER[key[1]]) if key in owners), None)
+
+
+def _there(group: _Group) -> UUID:
+    assert group.contact_id is not None
+    return group.contact_id
 
 
 _NAME = """
@@ -201,24 +254,27 @@ def _find(cursor: Any, keys: list[Key]) -> dict[Key, tuple[UUID, str, str, str, 
 
 
 def _claim_missing(cursor: Any, groups: list[_Group], known: dict[Key, Any]) -> None:
-    missing = sorted(
-        (key, address, group.contact_id) for group in groups for key, address in group.keys.items() if key not in known
-    )
+    missing: dict[Key, tuple[str, UUID]] = {}
+    for group in groups:
+        for key, address in group.keys.items():
+            if key not in known:
+                missing.setdefault(key, (address, _there(group)))
     if not missing:
         return
+    keys = sorted(missing)
     cursor.execute(
         _CLAIM,
         [
-            [uuid7() for _ in missing],
-            [key[0] for key, _, _ in missing],
-            [contact_id for _, _, contact_id in missing],
-            [key[1] for key, _, _ in missing],
-            [key[2] for key, _, _ in missing],
-            [address for _, address, _ in missing],
+            [uuid7() for _ in keys],
+            [key[0] for key in keys],
+            [missing[key][1] for key in keys],
+            [key[1] for key in keys],
+            [key[2] for key in keys],
+            [missing[key][0] for key in keys],
         ],
     )
     won = set(cursor.fetchall())
-    lost = [key for key, _, _ in missing if key not in won]
+    lost = [key for key in keys if key not in won]
     if lost:
         _follow_winners(cursor, groups, _find(cursor, lost), known)
 
@@ -228,8 +284,11 @@ def _follow_winners(cursor: Any, groups: list[_Group], winners: dict[Key, Any], 
     for group in groups:
         theirs = [winners[key][0] for key in sorted(group.keys, key=lambda key: _ORDER[key[1]]) if key in winners]
         if theirs and group.is_new:
-            cursor.execute(_FOLLOW, [theirs[0], group.contact_id])
-            group.contact_id, group.is_new = theirs[0], False
+            mine = group.contact_id
+            cursor.execute(_FOLLOW, [theirs[0], mine])
+            for other in groups:  # who was to be this new contact, too
+                if other.contact_id == mine:
+                    other.contact_id, other.is_new = theirs[0], False
 
 
 def _create(cursor: Any, groups: list[_Group]) -> None:

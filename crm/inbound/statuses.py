@@ -4,11 +4,8 @@ Each status has a timestamp of its own, written once with the earliest moment th
 shown is a function of those timestamps. What is about a message we cannot find yet is parked.
 """
 
-import json
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +16,7 @@ from uuid_utils.compat import uuid7
 from crm import costs
 from crm.inbound import erased, people
 from crm.inbound.directory import Line
+from crm.inbound.reports import COLUMN, Report, facts_of, reports_of_parked
 from crm.references import read_reference
 from tenants.crash_points import crash_point
 from whatsapp.errors import classify, handling
@@ -26,62 +24,6 @@ from whatsapp.events import StatusChanged
 from whatsapp.statuses import Status
 
 log = logging.getLogger(__name__)
-
-_COLUMN = {
-    Status.SENT: "left_at",
-    Status.DELIVERED: "delivered_at",
-    Status.READ: "read_at",
-    Status.PLAYED: "played_at",
-    Status.FAILED: "failed_at",
-}
-
-
-@dataclass(slots=True)
-class Report:
-    """All that is reported of one message of ours, by its provider id."""
-
-    number_id: UUID
-    tenant_id: UUID
-    provider_message_id: str
-    message_id: UUID | None = None  # by our own reference
-    accepted_at: datetime | None = None
-    left_at: datetime | None = None
-    delivered_at: datetime | None = None
-    read_at: datetime | None = None
-    played_at: datetime | None = None
-    failed_at: datetime | None = None
-    error_reason: str = ""
-    error_code: int | None = None
-    error_detail: str = ""
-    pricing_category: str = ""
-    pricing_type: str = ""
-    billable: bool | None = None
-
-    def add(self, status: str, at: datetime, facts: dict[str, Any]) -> None:
-        """Take in one status; `facts` as `_facts` makes them."""
-        column = _COLUMN.get(status)  # type: ignore[call-overload]
-        if column is not None:
-            earlier = getattr(self, column)
-            if status == Status.FAILED:
-                self._fail(at, facts.get("reason", ""), facts.get("code"), facts.get("detail", ""))
-            setattr(self, column, at if earlier is None else min(earlier, at))
-        self.accepted_at = at if self.accepted_at is None else min(self.accepted_at, at)
-        self.pricing_category = max(self.pricing_category, facts.get("category", ""))
-        self.pricing_type = max(self.pricing_type, facts.get("type", ""))
-        if facts.get("billable") is not None:
-            self.billable = bool(self.billable) or facts["billable"]
-        if facts.get("message_id"):
-            self.message_id = UUID(facts["message_id"])
-
-    def _fail(self, at: datetime, reason: str, code: int | None, detail: str) -> None:
-        """The earliest failure is the one that counts; of two at one moment, the one that says more (as in `_MERGE`)."""
-        if (
-            self.failed_at is None
-            or at < self.failed_at
-            or (at == self.failed_at and (reason, detail) > (self.error_reason, self.error_detail))
-        ):
-            self.error_reason, self.error_code, self.error_detail = reason, code, detail
-
 
 Key = tuple[UUID, str]
 """(number, the provider's id of a message)."""
@@ -253,14 +195,14 @@ def merge_statuses(
     Locks the messages, then what is parked. `arrived` are messages of this transaction. Returns what is of people who
     were erased.
     """
-    known = [(line, event) for line, event in events if event.status in _COLUMN or event.status == Status.ACCEPTED]
+    known = [(line, event) for line, event in events if event.status in COLUMN or event.status == Status.ACCEPTED]
     if not known and not arrived:
         return []
     reports: dict[tuple[UUID, str], Report] = {}
     for line, event in known:
         key = line.number_id, event.message_id[:200]
         report = reports.setdefault(key, Report(line.number_id, line.tenant_id, key[1]))
-        report.add(event.status, event.at, _facts(line, event))
+        report.add(event.status, event.at, facts_of(line, event))
     unmatched = _apply(cursor, list(reports.values()), changed)
     crash_point("statuses.between")
     lost = {(report.number_id, report.provider_message_id) for report in unmatched}
@@ -303,18 +245,9 @@ def _unpark(cursor: Any, keys: Collection[Key]) -> int:
     if not keys:
         return 0
     cursor.execute(_UNPARK, [[number_id for number_id, _ in keys], [wamid for _, wamid in keys]])
-    reports = _reports(cursor.fetchall())
+    reports = reports_of_parked(cursor.fetchall())
     _apply(cursor, reports, {})
     return len(reports)
-
-
-def _reports(rows: Iterable[tuple[Any, ...]]) -> list[Report]:
-    reports: dict[tuple[UUID, str], Report] = {}
-    for number_id, tenant_id, wamid, status, told in rows:
-        report = reports.setdefault((number_id, wamid), Report(number_id, tenant_id, wamid))
-        for facts in json.loads(told):  # Django's connections give jsonb as text
-            report.add(status, datetime.fromtimestamp(facts["at"], UTC), facts)
-    return list(reports.values())
 
 
 def _apply(cursor: Any, reports: list[Report], changed: dict[UUID, set[UUID]]) -> list[Report]:
@@ -401,29 +334,8 @@ def _park(cursor: Any, events: list[tuple[Line, StatusChanged]]) -> None:
                 [key[2] for key in keys],
                 [min(event.at for _, event in parked[key]) for key in keys],
                 [
-                    Jsonb([{"at": event.at.timestamp(), **_facts(line, event)} for line, event in parked[key]])
+                    Jsonb([{"at": event.at.timestamp(), **facts_of(line, event)} for line, event in parked[key]])
                     for key in keys
                 ],
             ],
         )
-
-
-def _facts(line: Line, event: StatusChanged) -> dict[str, Any]:
-    """What a status says beside its word, as it is kept while parked."""
-    facts: dict[str, Any] = {}
-    if event.faults:
-        fault = event.faults[0]
-        facts |= {
-            "reason": classify(line.provider, fault.code).value,
-            "code": fault.code,
-            "detail": (fault.detail or fault.title)[:500],
-        }
-    if event.pricing:
-        facts |= {
-            "category": (event.pricing.category or "")[:40],
-            "type": (event.pricing.type or "")[:40],
-            "billable": event.pricing.billable,
-        }
-    if mark := read_reference(event.reference):
-        facts["message_id"] = str(mark[0])
-    return facts

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from crm import routing
-from crm.forms import AssignmentForm, SnoozeForm, TransferForm
+from crm.handling_forms import AssignmentForm, SnoozeForm, TransferForm
 from crm.models import Conversation
 from crm.templatetags.inbox import moment_in_words
 from crm.views.access import conversation_or_404, member_required

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
-from crm.forms import colleagues
+from crm.handling_forms import colleagues
 from crm.models import Conversation, ConversationStatus, Episode
 from crm.views import composer, listing, log
 from crm.views.counting import counters

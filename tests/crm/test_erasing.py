@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from crm import contacts, erasing, imports, inbound, merges, searching
+from crm.erasing import working
 from crm.inbound.replaying import replay_all
 from crm.media import storing
 from crm.models import (
@@ -487,7 +488,7 @@ def test_what_was_under_way_when_they_were_erased_goes_too(ours, rosa, theirs, f
             if Erasure.objects.get(pk=asked.pk).step == "rest":
                 talk = Conversation.objects.get(contact=rosa.pk)
                 break
-        erasing._work(asked.pk, clock.now())
+        working._work(asked.pk, clock.now())
     with system_transaction():
         Message.objects.create(
             tenant=ours.tenant, conversation=talk, number=ours.number, direction="inbound", source="customer", type="text",
@@ -501,7 +502,7 @@ def test_what_was_under_way_when_they_were_erased_goes_too(ours, rosa, theirs, f
 
 
 def test_doing_a_piece_twice_or_losing_one_changes_nothing(ours, theirs, rosa, folder, monkeypatch):
-    monkeypatch.setattr(erasing, "PAGE", 3)
+    monkeypatch.setattr(working, "PAGE", 3)
     asked = ask(ours, rosa.pk)
 
     class Killed(Exception):
@@ -512,11 +513,11 @@ def test_doing_a_piece_twice_or_losing_one_changes_nothing(ours, theirs, rosa, f
         with system_transaction():
             if Erasure.objects.get(pk=asked.pk).is_done:
                 break
-        monkeypatch.setattr(erasing, "crash_point", lambda name: _raise(Killed))
+        monkeypatch.setattr(working, "crash_point", lambda name: _raise(Killed))
         with pytest.raises(Killed):
-            erasing._work(asked.pk, clock.now())
-        monkeypatch.setattr(erasing, "crash_point", lambda name: None)
-        erasing._work(asked.pk, clock.now())
+            working._work(asked.pk, clock.now())
+        monkeypatch.setattr(working, "crash_point", lambda name: None)
+        working._work(asked.pk, clock.now())
         pieces += 1
 
     assert pieces > 8

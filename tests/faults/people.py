@@ -263,6 +263,39 @@ def read_on(*, tenant: str, key: int, stop_file: str) -> dict[str, int]:
     return {"read": read, "failed": failed}
 
 
+def erase(*, tenant: str, person: int) -> str:
+    """Ask for this customer to be erased; the workers do it."""
+    from crm import erasing
+    from crm.models import ErasureDoor, ErasureReason, Identity
+    from tenants.context import tenant_transaction
+
+    with tenant_transaction(UUID(tenant)):
+        contact_id = Identity.objects.get(value=phone(person)).contact_id
+        erasure = erasing.ask(
+            contact_id, tenant_id=UUID(tenant), reason=ErasureReason.REQUEST, door=ErasureDoor.COMMAND, by=None,
+            now=datetime.now(UTC),
+        )  # fmt: skip
+    return str(erasure.pk)
+
+
+def sealed_with(*, words: list[str]) -> list[str]:
+    """Which of these words are in a sealed value of the database, and in which column."""
+    from django.db import connection
+
+    from tenants.context import system_transaction
+    from tenants.encryption import unseal
+    from tenants.rotating import sealed_columns
+
+    found = set()
+    with system_transaction(), connection.cursor() as cursor:
+        for column in sealed_columns():
+            cursor.execute(f'SELECT "{column.name}" FROM "{column.table}" WHERE "{column.name}" IS NOT NULL')
+            for (sealed,) in cursor:
+                said = unseal(bytes(sealed), purpose=column.purpose)
+                found |= {f"{column.table}.{column.name}: {word}" for word in words if word.encode() in said}
+    return sorted(found)
+
+
 def _with_key(key: int) -> None:
     from django.conf import settings
 

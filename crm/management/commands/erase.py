@@ -26,10 +26,13 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if bool(options["again"]) == bool(options["tenant"] and options["phone"]):
             raise CommandError("Say whom: --tenant and --phone, or --again with a file.")
-        if options["again"]:
-            self._again(options["again"])
-        else:
-            self._erase(options["tenant"], options["phone"], ErasureReason(options["reason"]))
+        try:
+            if options["again"]:
+                self._again(options["again"])
+            else:
+                self._erase(options["tenant"], options["phone"], ErasureReason(options["reason"]))
+        except erasing.CannotErase as refusal:
+            raise CommandError(str(refusal.explanation)) from None
         while erasing.run(clock.now()):
             pass
 

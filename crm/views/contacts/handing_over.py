@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from crm import routing
-from crm.forms import HandOverForm
+from crm.handling_forms import HandOverForm
 from crm.models import Conversation, ConversationStatus
 from crm.models.conversations import ConversationQuerySet
 from crm.routing import HandedOver

@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -271,6 +272,61 @@ def test_two_events_that_each_bring_a_message_and_the_others_status_wait_in_one_
             ("echo2", "sent"),
         }
         assert not UnmatchedStatus.objects.exists()
+
+
+def changes(place: str, *pairs: tuple[str, str]) -> bytes:
+    """One webhook in which so many people move from a phone to another, one after the other."""
+    said = [
+        {
+            "id": f"{place}{n}", "timestamp": str(meta.NOON + 60 + n), "type": "system", "from": before,
+            "system": {"type": "user_changed_number", "body": "", "wa_id": now},
+        }
+        for n, (before, now) in enumerate(pairs)
+    ]  # fmt: skip
+    return meta.body(meta.messages(*said, contacts=[]))
+
+
+def test_people_who_become_others_crosswise_in_two_batches_wait_in_one_direction(company, monkeypatch, mishaps):
+    """Each batch holds one of two contacts, and comes to the other while it does."""
+    rosa, luis = "51900550001", "51900550002"
+    for place, phone in enumerate((rosa, luis)):
+        meta.store(meta.body(said(f"first{place}", phone=phone)))
+    inbound.drain()
+    meta.store(changes("there", ("51900550011", rosa), ("51900550012", luis)))
+    meta.store(changes("back", ("51900550021", luis), ("51900550022", rosa)))
+    hold = people.hold
+
+    def hold_and_linger(*arguments: object) -> None:
+        hold(*arguments)
+        time.sleep(0.5)
+
+    monkeypatch.setattr(people, "hold", hold_and_linger)
+
+    merge_two_at_once(monkeypatch, draining, "merge")
+
+    assert mishaps == []
+    with company.transaction():
+        owners = dict(Identity.objects.values_list("value", "contact__phone"))
+        assert owners == {
+            rosa: rosa, "51900550011": rosa, "51900550022": rosa, luis: luis, "51900550012": luis, "51900550021": luis,
+        }  # fmt: skip
+
+
+def test_two_batches_in_which_many_new_people_become_the_same_others_wait_in_one_direction(
+    company, monkeypatch, mishaps
+):
+    """Nobody of them is known: each identity is made by whoever comes first, in opposite orders."""
+    pairs = [(f"5190056{n:04}", f"5190057{n:04}") for n in range(40)]
+    meta.store(changes("there", *pairs))
+    meta.store(changes("back", *reversed(pairs)))
+
+    merge_two_at_once(monkeypatch, draining, "merge")
+
+    assert mishaps == []
+    with company.transaction():
+        assert Contact.objects.count() == len(pairs)
+        for before, now in pairs:
+            assert Identity.objects.filter(value__in=[before, now]).values("contact").distinct().count() == 1
 
 
 def test_an_event_whose_worker_postgresql_ended_in_a_circle_is_merged_again(company, monkeypatch, mishaps):

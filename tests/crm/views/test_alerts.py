@@ -116,7 +116,9 @@ def test_every_kind_says_what_is_so_what_to_do_and_where(ours, kind):
         words = words_of(one)
 
     assert words.title and words.advice and words.action
-    assert words.url.startswith(("/numbers/", "/dashboard/", "/templates/", "/settings/flows/", "/admin/"))
+    assert words.url.startswith(
+        ("/numbers/", "/dashboard/", "/templates/", "/settings/flows/", "/admin/", "/contacts/erasures/")
+    )
     assert "%(" not in f"{words.title}{words.advice}"
 
 

@@ -1,8 +1,14 @@
 """Erasing from a contact's page and through the API: who may, what is said, and what is left."""
 
+from datetime import timedelta
+
 import pytest
 
-from crm.models import Contact, Erasure
+from crm import bells, erasing, tombstones
+from crm.models import Contact, Erasure, ErasureDoor, ErasureReason
+from tenants import clock
+from tenants.alerts import words_of
+from tenants.models import Alert, Severity
 from tests.crm.api.conftest import ROOT, api  # noqa: F401
 from tests.crm.views.talk import conversation, inbound
 
@@ -93,3 +99,52 @@ def test_a_program_of_others_may_not(api, ours, rosa, who):  # noqa: F811
 
 def test_a_reason_that_nobody_knows_erases_nobody(api, ours, rosa):  # noqa: F811
     assert api(ours.owner).delete(f"{ROOT}contacts/{rosa.pk}/?reason=because").status_code == 400
+
+
+def test_a_program_is_told_to_ask_later_while_a_list_is_made(api, ours, rosa, monkeypatch):  # noqa: F811
+    def is_busy(*_: object) -> None:
+        raise tombstones.Busy
+
+    monkeypatch.setattr(tombstones, "lock", is_busy)
+
+    answer = api(ours.admin).delete(f"{ROOT}contacts/{rosa.pk}/")
+
+    assert (answer.status_code, answer.json()["reason"]) == (422, "busy")
+    assert api(ours.admin).get(f"{ROOT}contacts/{rosa.pk}/").status_code == 200
+
+
+@pytest.mark.parametrize(("who", "is_shown"), [("admin", True), ("supervisor", False), ("ana", False)])
+def test_the_list_of_contacts_leads_to_the_erasures(client, ours, who, is_shown):
+    client.force_login(getattr(ours, who).user)
+
+    assert ('href="/contacts/erasures/"' in client.get("/contacts/").content.decode()) == is_shown
+
+
+def test_an_erasure_that_takes_longer_than_a_day_is_an_alert_until_it_is_done(client, ours, rosa, monkeypatch):
+    with ours.transaction():
+        erasing.ask(
+            rosa.pk, tenant_id=ours.tenant.pk, reason=ErasureReason.REQUEST, door=ErasureDoor.PAGE, by=ours.admin,
+            now=clock.now() - timedelta(hours=23, minutes=59),
+        )  # fmt: skip
+    monkeypatch.setattr(erasing, "run", lambda now: 0)
+    bells.erase()
+    with ours.transaction():
+        assert not Alert.objects.exists()
+
+    with ours.transaction():
+        Erasure.objects.update(asked_at=clock.now() - timedelta(hours=24))
+    bells.erase()
+    bells.erase()
+
+    with ours.transaction():
+        found = Alert.objects.get()
+        assert (found.kind, found.severity, found.resolved_at) == ("erasure-late", Severity.CRITICAL, None)
+        told = words_of(found)
+    assert told.url == "/contacts/erasures/" and "Asked for on" in told.about
+
+    monkeypatch.undo()
+    bells.erase()
+
+    with ours.transaction():
+        assert Erasure.objects.get().is_done
+        assert Alert.objects.get().resolved_at is not None
