@@ -1,6 +1,7 @@
 """How many dispatchers one number has at a time in this process: a campaign must leave threads to everything else.
 
-Whoever is turned away leaves word, and so does who goes while there is work; the last to go passes it on.
+Whoever is turned away leaves word, and so does who goes while there is work; the last to go passes it on. One of those who
+are turned away may be a guest, who does what cannot wait until one of the others has a hand free.
 """
 
 import threading
@@ -16,6 +17,7 @@ class Crew:
         self._lock = threading.Condition()
         self._members: Counter[UUID] = Counter()
         self._wanted: set[UUID] = set()
+        self._guests: set[UUID] = set()
 
     def join(self, number_id: UUID) -> bool:
         """Whether the caller may work. If not, there are others, and one of them will look once more or pass it on."""
@@ -26,6 +28,17 @@ class Crew:
                 return False
             self._members[number_id] += 1
             return True
+
+    def seat_guest(self, number_id: UUID) -> bool:
+        """Whether the caller, who was turned away, may do what cannot wait; then it calls `leave_guest`."""
+        with self._lock:
+            is_free = number_id not in self._guests
+            self._guests.add(number_id)
+            return is_free
+
+    def leave_guest(self, number_id: UUID) -> None:
+        with self._lock:
+            self._guests.discard(number_id)
 
     def has_others(self, number_id: UUID) -> bool:
         with self._lock:

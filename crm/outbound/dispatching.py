@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 # What one number has under way stays below the threads there are, so that a person's answer never queues for one.
 PAGE = 32
 MOST_AT_ONCE = 3
+GUEST_PAGE = 8
 THREADS = 128
 LONGEST_RUN_SECONDS = 20.0
 GATHER_SECONDS = 0.1
@@ -68,6 +69,7 @@ WITH due AS (
     SELECT m.id
     FROM crm_message m
     WHERE m.number_id = %(number)s AND m.status = 'queued' AND m.next_attempt_at <= statement_timestamp()
+      AND m.priority <= %(lowest)s
       AND NOT EXISTS (
           SELECT FROM crm_message busy
           WHERE busy.conversation_id = m.conversation_id AND busy.status = 'sending' AND busy.lease_expires_at > statement_timestamp()
@@ -109,11 +111,12 @@ WHERE m.id = p.id AND m.attempt = p.attempt AND m.status IN ('sending', 'unknown
 def dispatch(*, tenant_id: UUID, number_id: UUID) -> int:
     """Send everything that is due on one number, page by page; returns how many were tried.
 
-    Safe to run any number of times at once: a few work, the others return at once. Stops after a while so that other
-    numbers get their turn, and rings for the rest.
+    Safe to run any number of times at once: a few work, one more sends what people wrote while all of those have a page
+    of a campaign in hand, the others return at once. Stops after a while so that other numbers get their turn, and rings
+    for the rest.
     """
     if not _crew.join(number_id):
-        return 0
+        return _send_for_people(tenant_id, number_id)
     sent, is_done = 0, False
     try:
         sent, is_done = _send_pages(tenant_id, number_id)
@@ -145,6 +148,27 @@ def _send_pages(tenant_id: UUID, number_id: UUID) -> tuple[int, bool]:
     return sent, False
 
 
+def _send_for_people(tenant_id: UUID, number_id: UUID) -> int:
+    """What people wrote, until nothing of it is due; returns how many were tried. What it leaves, the others look for."""
+    if not _crew.seat_guest(number_id):
+        return 0
+    sent, until = 0, time.monotonic() + LONGEST_RUN_SECONDS
+    try:
+        while time.monotonic() < until:
+            begin_until = time.monotonic() + settings.SEND_LEASE_SECONDS / 2
+            page, number, wait = _claim(tenant_id, number_id, most=GUEST_PAGE, lowest=Priority.PERSON)
+            if number and page:
+                sent += _send_page(tenant_id, number, page, begin_until=begin_until)
+                _give_way(number_id, page)
+            elif number and 0 < wait < GATHER_SECONDS:
+                time.sleep(wait)  # somebody else claims just now
+            else:
+                break
+    finally:
+        _crew.leave_guest(number_id)
+    return sent
+
+
 def _give_way(number_id: UUID, page: list[Claimed]) -> None:
     """Remember that people write; of a page that none of them wrote, wait a moment if they do."""
     if any(claimed.priority == Priority.PERSON for claimed in page):
@@ -153,8 +177,13 @@ def _give_way(number_id: UUID, page: list[Claimed]) -> None:
         _crew.rest(number_id, REST_SECONDS)
 
 
-def _claim(tenant_id: UUID, number_id: UUID) -> tuple[list[Claimed], Number | None, float]:
-    """(the page, its number, seconds until the pace allows more). No number: it may not send, or another one claims."""
+def _claim(
+    tenant_id: UUID, number_id: UUID, *, most: int | None = None, lowest: Priority = Priority.CAMPAIGN
+) -> tuple[list[Claimed], Number | None, float]:
+    """(the page, its number, seconds until there may be more). No number: it may not send.
+
+    The wait is the pace's, or a moment while another one claims. A page has `most` messages (PAGE), none below `lowest`.
+    """
     with tenant_transaction(tenant_id), connection.cursor() as cursor:
         number = Number.objects.defer(None).filter(pk=number_id).first()
         if number is None or not number.can_send:
@@ -164,13 +193,19 @@ def _claim(tenant_id: UUID, number_id: UUID) -> tuple[list[Claimed], Number | No
             return [], number, 0.02
         capabilities = CAPABILITIES[number.provider]
         per_second = capabilities.pace(coexistence=number.is_shared, throughput=number.sends_per_second)
-        granted, wait = pace.take(number.pk, per_second=per_second, wanted=PAGE)
+        granted, wait = pace.take(number.pk, per_second=per_second, wanted=most or PAGE)
         if not granted:
             # Not a page for each token. A person's answer brings a dispatcher of its own, which takes what has gathered.
             return [], number, max(wait, GATHER_SECONDS)
         cursor.execute(
             _CLAIM,
-            {"number": number.pk, "limit": granted, "lease": settings.SEND_LEASE_SECONDS, "bsuid": IdentityKind.BSUID},
+            {
+                "number": number.pk,
+                "limit": granted,
+                "lowest": lowest,
+                "lease": settings.SEND_LEASE_SECONDS,
+                "bsuid": IdentityKind.BSUID,
+            },
         )
         page = [_claimed(row, tenant_id) for row in cursor.fetchall()]
         found = bool(page)

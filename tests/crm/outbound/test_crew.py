@@ -17,6 +17,15 @@ def test_only_so_many_work_on_one_number():
     assert crew.join(OTHER)
 
 
+def test_one_of_those_turned_away_is_a_guest():
+    crew = Crew(most=1)
+    crew.join(NUMBER)
+
+    assert [crew.seat_guest(NUMBER), crew.seat_guest(NUMBER), crew.seat_guest(OTHER)] == [True, False, True]
+    crew.leave_guest(NUMBER)
+    assert crew.seat_guest(NUMBER)
+
+
 def test_the_last_to_leave_rings_for_who_was_turned_away():
     crew = Crew(most=2)
     for _ in range(3):

@@ -211,6 +211,24 @@ def test_without_redis_messages_still_go_out(ours, no_redis, texts):
     assert time.monotonic() - started < 5
 
 
+def test_what_a_person_wrote_does_not_wait_for_the_pages_of_a_campaign(ours, rosa, texts):
+    for number in range(3):
+        say(ours, talk(ours, f"519005550{number:02}"), f"campaign {number}", priority=Priority.CAMPAIGN)
+    say(ours, rosa, "person 1")
+    say(ours, rosa, "person 2")
+    number_id = ours.number.pk
+    busy = [dispatching._crew.join(number_id) for _ in range(dispatching.MOST_AT_ONCE)]
+    try:
+        assert dispatch(ours) == 2
+        assert texts() == ["person 1", "person 2"]
+        assert dispatch(ours) == 0
+    finally:
+        rung = [dispatching._crew.leave(number_id, is_done=True) for _ in busy]
+
+    assert rung == [False, False, True]  # the rest is for those who were busy
+    assert dispatch(ours) == 3
+
+
 def test_a_campaign_gives_way_while_people_write(ours, rosa, texts, monkeypatch):
     rests = []
     monkeypatch.setattr(dispatching, "_people", SimpleNamespace(wrote_at=-1e9))
