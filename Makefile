@@ -25,7 +25,7 @@ bench: .venv/test.stamp
 
 faults: .venv/test.stamp
 	$(BIN)/python -m pytest tests/faults --faults
-	$(BIN)/python -m pytest tests/isolation tests/journeys -m nightly --faults
+	$(BIN)/python -m pytest tests/architecture tests/isolation tests/journeys -m nightly --faults -rs
 
 # RUNS=200 times what `make test` runs of the faults: hours. An interrupt ends it, and what was run counts.
 flakes: .venv/test.stamp

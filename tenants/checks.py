@@ -1,4 +1,4 @@
-"""Refuse to serve when the fence is not up: a superuser or a table's owner would see every tenant."""
+"""Refuse to serve when the fence is not up, or when history could be turned off without a trace."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.apps import apps
 from django.core.checks import Error, Tags, register
 from django.db import connections
 
+from tenants.audit.guarding import is_guarded
 from tenants.context import APP_ROLE
 from tenants.rls import Fence
 
@@ -46,4 +47,21 @@ def check_row_security(app_configs: Any = None, databases: Any = None, **kwargs:
                 Error(f"Row-level security is not active on table {table}.", hint="Run migrate.", id="tenants.E002")
                 for (table,) in cursor.fetchall()
             ]
+    return errors
+
+
+@register(Tags.database)
+def check_history(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[Error]:
+    """The connected role must not be able to change rows without leaving history; see `tenants.audit.guarding`."""
+    errors = []
+    for alias in databases or []:
+        with connections[alias].cursor() as cursor:
+            if not is_guarded(cursor):
+                errors.append(
+                    Error(
+                        "The application could turn off the history of changes.",
+                        hint="Run migrate to its end.",
+                        id="tenants.E003",
+                    )
+                )
     return errors

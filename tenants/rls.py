@@ -12,6 +12,7 @@ from django.db import models
 from psycopg import sql
 
 TENANT = "NULLIF((SELECT current_setting('app.tenant_id', true)), '')::uuid"
+OWNER_ROLE = "crm_owner"
 USER = "NULLIF((SELECT current_setting('app.user_id', true)), '')::uuid"
 TOKEN_HASH = "NULLIF((SELECT current_setting('app.token_hash', true)), '')"  # noqa: S105
 

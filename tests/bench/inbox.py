@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
+from unittest import mock
 from uuid import uuid4
 
 from django.conf import settings
@@ -15,6 +17,7 @@ from crm.garbage import keep_what_is_loaded
 from crm.models import Attachment, Conversation, Direction, FileState, Message, Source
 from crm.views.filters import Filters, Mode
 from crm.views.log import PAGE
+from tenants import context
 from tenants.models import Membership
 from tests.bench import crowd
 from tests.bench.load import percentile
@@ -30,6 +33,8 @@ FIRST_PAGE, FILES = "first page", "a thread full of pictures"
 HOLD = 0.03
 # Flat: what grows with the number of conversations would be ten or a hundred times as much.
 FLAT = 1.5
+FENCE = 1.10
+_OPEN_ROLE = "bench_without_row_security"
 
 
 def measure(stage: Stage, options: Options) -> Iterator[Figure]:
@@ -52,6 +57,60 @@ def measure(stage: Stage, options: Options) -> Iterator[Figure]:
             yield Figure(f"{what}, p50 · p95", measured, f"p50 ≤ {milliseconds(HOLD)}", half <= HOLD)
         else:
             yield Figure(f"{what}, p50 · p95", measured)
+    for what, membership, address in (
+        ("to answer, agent", company.ana, "/inbox/"),
+        ("everything, supervisor", company.supervisor, f"/inbox/?{Filters(mode=Mode.ALL).query}"),
+    ):
+        fenced, open_ = _fenced_and_open(stage, membership, address, tries=40 if options.quick else 300)
+        ratio = percentile(fenced, 0.95) / percentile(open_, 0.95)
+        measured = f"{milliseconds(percentile(fenced, 0.95))} · {milliseconds(percentile(open_, 0.95))}; {ratio:.2f} ×"
+        hold = f"≤ {FENCE:.2f} ×"
+        yield Figure(f"{FIRST_PAGE}, {what}, p95 with · without row security", measured, hold, ratio <= FENCE)
+
+
+def _fenced_and_open(
+    stage: Stage, membership: Membership, address: str, *, tries: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of the same page as the application's role, and as one that row security does not hold, in turns.
+
+    Nothing else differs: the second has the rights of the first, and the application's own conditions name the company.
+    """
+    client = _client_of(membership)
+    roles = {context.APP_ROLE: [], _OPEN_ROLE: []}
+    with stage.owner() as owner:
+        owner.execute(f"CREATE ROLE {_OPEN_ROLE} NOLOGIN BYPASSRLS; GRANT {context.APP_ROLE} TO {_OPEN_ROLE}")
+        try:
+            if [_is_fenced(role, membership) for role in roles] != [True, False]:
+                raise RuntimeError("Row security holds both roles, or neither.")
+            answers = {role: _as(role, lambda: client.get(address))[1].content.count(b"conv-") for role in roles}
+            if len(set(answers.values())) != 1:
+                raise RuntimeError(f"Not the same page: {answers}.")
+            for place in range(tries):
+                for role in sorted(roles, reverse=bool(place % 2)):
+                    roles[role].append(_as(role, lambda: client.get(address))[0])
+        finally:
+            connection.close()
+            owner.execute(f"DROP OWNED BY {_OPEN_ROLE}; DROP ROLE {_OPEN_ROLE}")
+    fenced, open_ = roles.values()
+    return fenced, open_
+
+
+def _is_fenced(role: str, membership: Membership) -> bool:
+    with (
+        mock.patch.object(context, "APP_ROLE", role),
+        context.tenant_transaction(membership.tenant_id),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SELECT row_security_active('crm_conversation')")
+        return cursor.fetchone()[0]
+
+
+def _as(role: str, ask: Callable) -> tuple[float, Any]:
+    """Every transaction of a request chooses its role itself; in this process, for this one, another."""
+    with mock.patch.object(context, "APP_ROLE", role):
+        began = time.perf_counter()
+        answer = ask()
+        return time.perf_counter() - began, answer
 
 
 def _times(company: Company, options: Options) -> dict[str, tuple[list[float], int]]:

@@ -1,8 +1,9 @@
 """Fetching a file from an address that somebody else chose, without being led to where only we can go.
 
 An address of Meta's own answer, or of an API caller, may name anything: our database, a cloud's metadata service, a host
-whose name changes between the check and the connection. So the **connected peer** is judged, before a byte is written to
-it, and every redirect anew; the token goes to trusted hosts alone.
+whose name changes between the check and the connection. So a name is looked up once, all its addresses are judged, and the
+connection goes to what was judged; every redirect anew. One parser reads an address for the judgement and for the request,
+as two could read two hosts in it; and the token goes to trusted hosts alone.
 """
 
 import base64
@@ -12,14 +13,22 @@ import socket
 import time
 from dataclasses import dataclass
 from typing import IO, Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+)
+from urllib3.util import Url, parse_url
+from urllib3.util.connection import allowed_gai_family
 
 from whatsapp.providers.base import Account
 
@@ -61,9 +70,9 @@ def fetch(url: str, *, into: IO[bytes], max_bytes: int, account: Account | None 
     """
     deadline = time.monotonic() + TOTAL_TIMEOUT
     for _hop in range(MOST_REDIRECTS + 1):
-        is_ours = account is not None and _origin(url) == _origin(account.api_url)
-        parts = urlsplit(url)
-        if not is_ours and (parts.scheme != "https" or not parts.hostname or parts.username):
+        parts = _read(url)
+        is_ours = account is not None and _origin(parts) == _origin(_read(account.api_url))
+        if not is_ours and (parts.scheme != "https" or not parts.host or parts.auth is not None):
             raise CannotFetch("the address is not one we open", is_final=True)
         with requests.Session() as session:
             session.trust_env = False  # neither a proxy nor a .netrc of this machine
@@ -126,13 +135,21 @@ def _written(response: requests.Response, into: IO[bytes], max_bytes: int, deadl
     return Fetched(size, digest.hexdigest(), response.headers.get("content-type", ""))
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+def _read(url: str) -> Url:
+    """As the library reads it that will connect."""
+    try:
+        return parse_url(url)
+    except LocationParseError:
+        pass  # outside the `except`: the error tells the address
+    raise CannotFetch("the address is not one we open", is_final=True)
 
 
-def _is_trusted(parts: SplitResult, account: Account) -> bool:
-    host = (parts.hostname or "").lower()
+def _origin(parts: Url) -> tuple[str | None, str, int | None]:
+    return parts.scheme, (parts.host or "").lower(), parts.port or {"http": 80, "https": 443}.get(parts.scheme or "")
+
+
+def _is_trusted(parts: Url, account: Account) -> bool:
+    host = (parts.host or "").lower()
     return any(host == each or (each.startswith(".") and host.endswith(each)) for each in account.media_hosts)
 
 
@@ -148,40 +165,76 @@ def _is_forbidden(error: Any) -> bool:
     return False
 
 
+# Of the IANA registries of special addresses what Python's own knowledge (`is_global`) leaves out, in one version or another.
+_NOT_PUBLIC = [
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # IETF protocols, and a cloud's metadata (192.0.0.192)
+        "192.31.196.0/24", "192.52.193.0/24", "192.175.48.0/24",  # AS112, AMT: answered by whoever is nearest
+        "192.88.99.0/24",  # relays of 6to4
+        "168.63.129.16/32",  # public by its number; in Azure, each machine's own host
+        "2001::/23",  # IETF protocols, Teredo and ORCHID among them
+        "2001:db8::/32", "3fff::/20",  # documentation
+        "2002::/16",  # 6to4, which nothing should use any more (RFC 7526)
+        "2620:4f:8000::/48",  # AS112
+    )
+]  # fmt: skip
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214: the IPv4 address of a tunnel's end follows
+
+
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet's own; what hides an IPv4 address in an IPv6 one is looked into."""
+    """Whether an IP address is one of the internet's own; what hides an IPv4 address in an IPv6 one is looked into.
+
+    Of IPv6 only global unicast is: what is not given out yet, or was taken back, leads somewhere only by a local rule.
+    """
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is not None:
-            return inner.is_global and not inner.is_multicast
-        if ip in ipaddress.ip_network("64:ff9b::/96"):
+        if ip.ipv4_mapped or ip in _NAT64:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-    return ip.is_global and not ip.is_multicast
+        if ip not in _GLOBAL_UNICAST or (int(ip) >> 32) & 0xFFFFFFFF in _ISATAP:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
-class _PublicConnection(HTTPConnection):
+class _PublicOnly(HTTPConnection):
+    """Connects to none of a name's addresses unless all of them are public."""
+
     def _new_conn(self) -> socket.socket:
-        return _judged(self, super()._new_conn())
+        name = self._dns_host
+        failure: HTTPError = NewConnectionError(self, "the name has no address")
+        try:
+            for address in self._judged_addresses(name.strip("[]")):
+                self._dns_host = address  # whose own name goes on being the one for TLS, after this
+                try:
+                    return super()._new_conn()
+                except (NewConnectionError, ConnectTimeoutError) as error:
+                    failure = error
+        finally:
+            self._dns_host = name
+        raise failure
+
+    def _judged_addresses(self, name: str) -> list[str]:
+        try:
+            answers = socket.getaddrinfo(name, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+        if not all(map(is_public, addresses)):
+            raise ForbiddenAddress(self, "not a public address")
+        return addresses
 
 
-class _PublicTlsConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _judged(self, super()._new_conn())
-
-
-def _judged(connection: HTTPConnection, opened: socket.socket) -> socket.socket:
-    if not is_public(opened.getpeername()[0]):
-        opened.close()
-        raise ForbiddenAddress(connection, "not a public address")
-    return opened
+class _PublicTlsConnection(_PublicOnly, HTTPSConnection):
+    pass
 
 
 class _PublicPool(HTTPConnectionPool):
-    ConnectionCls = _PublicConnection
+    ConnectionCls = _PublicOnly
 
 
 class _PublicTlsPool(HTTPSConnectionPool):

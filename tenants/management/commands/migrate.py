@@ -4,11 +4,12 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import connections
 
-from tenants.rls import CannotPrepareRoles, prepare_roles
+from tenants.audit.guarding import guard
+from tenants.rls import OWNER_ROLE, CannotPrepareRoles, prepare_roles
 
 
 class Command(migrate.Command):
-    """Django's migrate, acting as `crm_owner`; first makes sure that the database roles exist."""
+    """Django's migrate, acting as `crm_owner`; before it the database roles are made, after it the triggers guarded."""
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """Without the database's own checks: the roles they ask for may only come into being here."""
@@ -25,6 +26,8 @@ class Command(migrate.Command):
             prepare_roles(_login_parameters(connection))
             connection.settings_dict = _as_owner(connection.settings_dict)
             super().handle(*args, **options)
+            with connection.cursor() as cursor:
+                guard(cursor)
         except CannotPrepareRoles as error:
             raise CommandError(str(error)) from error
         finally:
@@ -40,7 +43,7 @@ def _as_login(settings_dict: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_owner(settings_dict: dict[str, Any]) -> dict[str, Any]:
-    return {**settings_dict, "OPTIONS": {**settings_dict["OPTIONS"], "options": "-c role=crm_owner"}}
+    return {**settings_dict, "OPTIONS": {**settings_dict["OPTIONS"], "options": f"-c role={OWNER_ROLE}"}}
 
 
 def _login_parameters(connection: Any) -> dict[str, Any]:

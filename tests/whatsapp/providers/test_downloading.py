@@ -5,10 +5,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from typing import Any
 
 import pytest
 
+from tests.whatsapp.providers import forbidden
 from whatsapp.providers import downloading
 from whatsapp.providers.base import Account
 from whatsapp.providers.downloading import CannotFetch, TooLarge, fetch, is_public, same_sum
@@ -40,7 +42,7 @@ class _Far(BaseHTTPRequestHandler):
 def far() -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Far)
     server.asked = []  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()  # seconds until it sees its end
     yield server
     server.shutdown()
     server.server_close()
@@ -54,77 +56,108 @@ def account(server: ThreadingHTTPServer, **more: Any) -> Account:
     return Account(number_id="1", token="secret-token", api_url=url(server, "/"), **more)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
-        "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-        "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "no address",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("address", [*chain.from_iterable(forbidden.ADDRESSES.values()), "fe80::1%eth0", "no address"])
 def test_what_is_not_the_internet_is_not_public(address):
     assert is_public(address) is False
 
 
-@pytest.mark.parametrize("address", ["157.240.1.1", "8.8.8.8", "2a03:2880:f003::1", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address", ["157.240.1.1", "8.8.8.8", "2a03:2880:f003::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+)
 def test_what_is_is(address):
     assert is_public(address) is True
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://example.com/a.jpg", "ftp://example.com/a", "file:///etc/passwd", "https://user:pw@example.com/a",
-        "https:///a", "gopher://127.0.0.1:6379/_FLUSHALL", "//127.0.0.1/a", "", "https://[::1/a",
-    ],
-)  # fmt: skip
-def test_only_https_is_opened(address):
-    with pytest.raises((CannotFetch, ValueError)) as refused:
+@pytest.fixture
+def connections(monkeypatch, far) -> list[tuple[str, int]]:
+    """Every connection that this process tries to open, none of which comes about but to `far`; DNS is the corpus's."""
+    tried: list[tuple[str, int]] = []
+    ask, connect = socket.getaddrinfo, socket.socket.connect
+
+    def answer(host: str, port: int, family: int = 0, type: int = 0) -> list[Any]:
+        """A name that is not of the corpus is not known, but an IPv4 address may be written in many ways."""
+        name = host.lower().rstrip(".")
+        addresses = forbidden.NAMES.get(name, ["127.0.0.1"] if name == "localhost" else [host])
+        return [each for one in addresses for each in ask(one, port, family, type, flags=socket.AI_NUMERICHOST)]
+
+    def spied(self: socket.socket, address: Any) -> None:
+        if address == far.server_address:
+            return connect(self, address)
+        tried.append(address[:2])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setattr(socket.socket, "connect", spied)
+    monkeypatch.setattr(socket.socket, "connect_ex", spied)
+    return tried
+
+
+def test_the_corpus_is_large_and_says_nothing_twice():
+    assert len(forbidden.ALL) == len(set(forbidden.ALL)) >= 120
+    assert len(forbidden.LITERALS) >= 45
+
+
+@pytest.mark.parametrize("address", forbidden.ALL)
+def test_no_connection_is_opened_to_what_is_not_public_however_it_is_written(connections, address):
+    with pytest.raises(CannotFetch) as refused:
         fetch(address, into=io.BytesIO(), max_bytes=1000)
-    if isinstance(refused.value, CannotFetch):
-        assert refused.value.is_final
+
+    assert connections == []
+    assert "127.0.0.1" not in str(refused.value)
+
+
+def test_a_public_address_is_connected_to(connections):
+    """Or the spy would see nothing whatever we did."""
+    with pytest.raises(CannotFetch) as broken:
+        fetch("https://PUBLIC.example./a.jpg", into=io.BytesIO(), max_bytes=1000)
+
+    assert connections == [("157.240.1.1", 443)]
+    assert not broken.value.is_final
+
+
+@pytest.mark.parametrize("address", [*forbidden.LITERALS, *forbidden.URLS["names"], *forbidden.URLS["one number"]])
+def test_a_redirect_does_not_lead_there_either(connections, far, address):
+    with pytest.raises(CannotFetch) as refused:
+        fetch(url(far, f"/to/{address}"), into=io.BytesIO(), max_bytes=1000, account=account(far))
+
+    assert (connections, refused.value.is_final) == ([], True)
 
 
 @pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1", "localhost", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0", "[::1]", "[::ffff:127.0.0.1]",
-        "169.254.169.254",
-    ],
-)  # fmt: skip
-def test_a_private_address_is_refused_however_it_is_written(host):
-    """The connection may open; not a byte is written to it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.2)
-        port = listener.getsockname()[1]
-        with pytest.raises(CannotFetch):
-            fetch(f"https://{host}:{port}/a.jpg", into=io.BytesIO(), max_bytes=1000)
-        try:
-            connection, _ = listener.accept()
-        except TimeoutError:
-            return
-        with connection:
-            connection.settimeout(0.5)
-            assert connection.recv(100) == b""
+    "address", ["https://169.254.169.254/", "http://127.0.0.1/", "https://redis/", "file:///etc/passwd"]
+)
+def test_nor_does_a_chain_of_them(connections, far, address):
+    twice = url(far, f"/to/{url(far, f'/to/{address}')}")
+    with pytest.raises(CannotFetch) as refused:
+        fetch(twice, into=io.BytesIO(), max_bytes=1000, account=account(far))
+
+    assert (connections, refused.value.is_final, len(far.asked)) == ([], True, 2)
 
 
-def test_a_name_that_changes_after_it_was_looked_up_gains_nothing(monkeypatch):
-    """DNS rebinding: it is the connected peer that is judged, whatever the name said before."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        ask = socket.getaddrinfo
-        monkeypatch.setattr(
-            socket,
-            "getaddrinfo",
-            lambda host, *rest, **more: ask("127.0.0.1" if host == "rebind.example" else host, *rest, **more),
-        )
-        with pytest.raises(CannotFetch) as refused:
-            fetch(f"https://rebind.example:{port}/a.jpg", into=io.BytesIO(), max_bytes=1000)
-        assert refused.value.is_final
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(0.5)
-            assert connection.recv(100) == b""
+def test_a_name_that_changes_after_it_was_looked_up_gains_nothing(connections, monkeypatch):
+    """DNS rebinding: the name is asked once, and the connection goes to the address that was judged."""
+    answers = iter(["157.240.1.1", "127.0.0.1", "127.0.0.1"])
+    ask = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **more: ask(next(answers) if host == "rebind.example" else host, *rest, **more),
+    )
+    with pytest.raises(CannotFetch):
+        fetch("https://rebind.example/a.jpg", into=io.BytesIO(), max_bytes=1000)
+    assert connections == [("157.240.1.1", 443)]
+
+    with pytest.raises(CannotFetch) as refused:
+        fetch("https://rebind.example/a.jpg", into=io.BytesIO(), max_bytes=1000)
+    assert (connections, refused.value.is_final) == ([("157.240.1.1", 443)], True)
+
+
+def test_the_second_address_of_a_name_is_tried(connections, monkeypatch):
+    monkeypatch.setitem(forbidden.NAMES, "public.example", ["157.240.1.1", "2a03:2880:f003::1"])
+    with pytest.raises(CannotFetch):
+        fetch("https://public.example:8443/a.jpg", into=io.BytesIO(), max_bytes=1000)
+
+    assert connections == [("157.240.1.1", 8443), ("2a03:2880:f003::1", 8443)]
 
 
 def test_the_api_we_were_configured_with_is_trusted_as_it_is(far):
@@ -138,7 +171,7 @@ def test_a_redirect_away_from_it_is_judged_anew_and_gets_no_token(far):
     with pytest.raises(CannotFetch) as refused:
         fetch(url(far, "/to/http://127.0.0.2:9/secret"), into=io.BytesIO(), max_bytes=9, account=account(far))
     assert refused.value.is_final
-    assert downloading._is_trusted(downloading.urlsplit("https://evil.example/a"), account(far)) is False
+    assert downloading._is_trusted(downloading.parse_url("https://evil.example/a"), account(far)) is False
 
 
 @pytest.mark.parametrize(
@@ -150,11 +183,14 @@ def test_a_redirect_away_from_it_is_judged_anew_and_gets_no_token(far):
         ("evilfbsbx.com", False),
         ("exact.example", True),
         ("sub.exact.example", False),
+        ("evil.example\\.fbsbx.com", False),
+        ("evil.example#.fbsbx.com", False),
+        ("evil.example?.fbsbx.com", False),
     ],
 )
 def test_the_token_goes_to_trusted_hosts_alone(far, host, is_trusted):
     ours = account(far, media_hosts=(".fbsbx.com", "exact.example"))
-    assert downloading._is_trusted(downloading.urlsplit(f"https://{host}/a"), ours) is is_trusted
+    assert downloading._is_trusted(downloading.parse_url(f"https://{host}/a"), ours) is is_trusted
 
 
 def test_redirects_end(far):
