@@ -221,6 +221,6 @@ def test_the_page_says_how_far_a_long_list_is(client, ours, monkeypatch):
     freezing._page(ours.tenant.pk, broadcast.pk, freezing._File(), clock.now())
 
     page = client.get(f"/broadcasts/{broadcast.pk}/").content.decode()
-    assert "2 / 5" in page and 'max="5" value="2"' in page and "every 2s" in page
+    assert "2&nbsp;/&nbsp;5" in page and 'max="5" value="2"' in page and "every 2s" in page
     broadcasting.run(clock.now())
-    assert "2 / 5" not in client.get(f"/broadcasts/{broadcast.pk}/").content.decode()
+    assert "2&nbsp;/&nbsp;5" not in client.get(f"/broadcasts/{broadcast.pk}/").content.decode()
