@@ -69,7 +69,7 @@ class Tombstone:
 
 
 class Busy(Exception):
-    """Something long is being brought in for the company (a list is made, contacts are imported): later."""
+    """Something long is being brought in for the company (a page of contacts or of a list): later."""
 
 
 def hold(cursor: Any, tenant_ids: Iterable[UUID]) -> None:

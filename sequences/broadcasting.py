@@ -20,7 +20,8 @@ from crm.blocking import Level
 from crm.explanations import CANCELLED, INACTIVE, PAUSED, UNKNOWN_TEMPLATE
 from crm.models import DeliveryIssue, Message, MessageStatus, Priority, Source
 from crm.outbound import CannotSend, Draft
-from sequences.freezing import Skip, freeze
+from sequences import freezing
+from sequences.freezing import Skip
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
 from sequences.saying import template_content
 from sequences.schedule import BLOCKING
@@ -160,7 +161,7 @@ WHERE r.broadcast_id = %s AND r.message_id = m.id AND m.status = 'queued' AND m.
 
 _BUSY = """
 SELECT tenant_id, id FROM sequences_broadcast
-WHERE state IN ('preparing', 'running') OR (state = 'scheduled' AND scheduled_at <= %s) ORDER BY created_at
+WHERE state = 'running' OR (state = 'scheduled' AND scheduled_at <= %s) ORDER BY created_at
 """
 # The pace by the database's clock: the demonstration's may jump. What has not been used of it is kept for two seconds,
 # or for one message where the pace is slower than that.
@@ -187,11 +188,13 @@ FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[]) AS n (id, fate, reas
 
 
 def run(now: datetime) -> int:
-    """Prepare, begin and go on with whatever is due; returns how many messages were handed over."""
+    """Begin and go on with whatever is due, then freeze lists; returns how many messages were handed over."""
     with system_transaction(), connection.cursor() as cursor:
         cursor.execute(_BUSY, [now])
         busy = cursor.fetchall()
-    return sum(_guarded_tick(tenant_id, broadcast_id, now) for tenant_id, broadcast_id in busy)
+    handed_over = sum(_guarded_tick(tenant_id, broadcast_id, now) for tenant_id, broadcast_id in busy)
+    freezing.run(now)  # the last, as it takes its time
+    return handed_over
 
 
 def next_start(now: datetime) -> datetime | None:
@@ -216,9 +219,6 @@ def _tick(tenant_id: UUID, broadcast_id: UUID, now: datetime) -> int:
         found = Broadcast.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=broadcast_id)
         broadcast = found.select_related("number").first()
         if broadcast is None:
-            return 0
-        if broadcast.state == BroadcastState.PREPARING:
-            freeze(broadcast, now)
             return 0
         if broadcast.state == BroadcastState.SCHEDULED and broadcast.scheduled_at and broadcast.scheduled_at <= now:
             broadcast.state, broadcast.started_at = BroadcastState.RUNNING, now

@@ -76,11 +76,19 @@ def keys_of(tenant_id: UUID, person: Person) -> dict[Key, str]:
     return keys
 
 
+# One by one through the key, whatever the statistics say: of a company whose first list has just come they know of nobody,
+# and a join then compares everybody asked for with everybody there is (20,000 new phones: 111 of 121 s).
 _FIND = """
-SELECT i.tenant_id, i.kind, i.value, c.id, c.profile_name, c.username, c.phone, c.profile_at
-FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS wanted (tenant_id, kind, value)
-JOIN crm_identity i USING (tenant_id, kind, value)
-JOIN crm_contact c ON c.id = i.contact_id
+SELECT wanted.tenant_id, wanted.kind, wanted.value, found.id, found.profile_name, found.username, found.phone, found.profile_at
+FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS wanted (tenant_id, kind, value),
+LATERAL (
+    SELECT i.contact_id FROM crm_identity i
+    WHERE i.tenant_id = wanted.tenant_id AND i.kind = wanted.kind AND i.value = wanted.value LIMIT 1
+) AS identity,
+LATERAL (
+    SELECT c.id, c.profile_name, c.username, c.phone, c.profile_at FROM crm_contact c
+    WHERE c.id = identity.contact_id LIMIT 1
+) AS found
 """
 # Sorted, so that two workers wait for each other in one direction only. The contact follows in the same transaction.
 _CLAIM = """

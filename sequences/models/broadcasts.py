@@ -52,6 +52,10 @@ class Broadcast(TenantModel):
     )
     forecast: "models.JSONField[list[dict[str, Any]], list[dict[str, Any]]]" = models.JSONField(default=list)
     currency = models.CharField(max_length=3, blank=True, default="")
+    frozen_at = models.DateTimeField(null=True)  # as of when its list is: when the first page of it was written
+    # How far the list is while it is being frozen: `{lines, of, place, priced}`; `place` is the last line of the file or
+    # the last conversation, `priced` what its people have come to by country.
+    frozen_to: "models.JSONField[dict[str, Any] | None, dict[str, Any] | None]" = models.JSONField(null=True)
     quality = models.CharField(max_length=10, blank=True, default="")  # the number's when it started
     created_by = TenantForeignKey(Membership, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField()

@@ -145,6 +145,7 @@ def show(request: MemberRequest, broadcast_id: UUID) -> HttpResponse:
         "variables": list(broadcast.variables.items()),
         "columns": broadcast.audience.get("columns", []),
         "counts": counts,
+        "frozen": _frozen(broadcast),
         "takes": counts.get("waiting", 0) * 60 / broadcast.per_minute,
         "is_changeable": broadcast.state in CHANGEABLE,
         "why": pause_words(broadcast.reason),
@@ -250,6 +251,12 @@ def _recipients(broadcast: Broadcast, kind: str) -> QuerySet[Recipient]:
     found = Recipient.objects.filter(broadcast=broadcast, **SHOWN.get(kind, {})).order_by("position")
     related = found.select_related("conversation__contact", "message")
     return related.defer("values", "message__text", "message__payload")
+
+
+def _frozen(broadcast: Broadcast) -> dict[str, int] | None:
+    """How much of the list is frozen, of about how much, while it is."""
+    to = broadcast.frozen_to if broadcast.state == BroadcastState.PREPARING else None
+    return {"lines": to["lines"], "of": max(to["of"], to["lines"])} if to else None
 
 
 def _funnel(counts: dict[str, Any]) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ from crm.models import (
     UnmatchedStatus,
 )
 from crm.reports import rollups
-from sequences import broadcasting, enrolling
+from sequences import broadcasting, enrolling, freezing
 from sequences.models import Broadcast, BulkEnrollment, Enrollment, ManualTask, Recipient, StepRun
 from tenants import clock
 from tenants.alerts import raise_alert
@@ -471,7 +471,7 @@ def test_an_import_or_a_list_that_was_given_before_does_not_bring_them_back(ours
     ask(ours, rosa.pk)
     imports._work(ours.tenant.pk, brought.pk, reading, clock.now())
     with ours.transaction():
-        broadcasting.freeze(draft, clock.now())
+        freezing.freeze(draft, clock.now())
 
         assert not Identity.objects.filter(value=ROSA).exists()
         assert Identity.objects.filter(value="51900777001").exists()

@@ -78,7 +78,7 @@ def test_a_wish_that_is_merged_while_webhooks_are_searched_is_kept_and_nobody_wa
 
 
 def test_nobody_waits_long_behind_an_erasure_that_waits_for_a_list(committed, monkeypatch):
-    """A list of a hundred thousand is made in one transaction, of minutes; meanwhile others' webhooks are merged."""
+    """Something long is brought in for the company in one transaction; meanwhile others' webhooks are merged."""
     company = found_company("ours", number_id="100000000000001")
     meta.store(meta.body(said("w1", phone=ROSA)))
     inbound.drain()

@@ -169,7 +169,28 @@ def phone(person: int) -> str:
 
 def broadcast(*, tenant: str, count: int, per_minute: int) -> str:
     """A broadcast of a template to a file of so many phones, begun; its list is frozen here."""
-    from sequences import broadcasting, freezing
+    from sequences import broadcasting
+    from sequences.models import Broadcast
+    from tenants.context import tenant_transaction
+
+    made = write_broadcast(tenant=tenant, count=count, per_minute=per_minute)
+    while freeze_lists():
+        pass
+    with tenant_transaction(UUID(tenant)):
+        assert broadcasting.start(Broadcast.objects.get(pk=made), now=datetime.now(UTC))
+    return made
+
+
+def freeze_lists() -> int:
+    """What a worker does with the lists that are to be frozen: so many pages."""
+    from sequences import freezing
+
+    return freezing.run(datetime.now(UTC))
+
+
+def write_broadcast(*, tenant: str, count: int, per_minute: int = 600) -> str:
+    """A broadcast to a file of so many phones, whose list is still to be frozen."""
+    from sequences import freezing
     from sequences.models import Broadcast
     from tenants.context import tenant_transaction
     from whatsapp.models import Number, Template, TemplateStatus
@@ -189,8 +210,7 @@ def broadcast(*, tenant: str, count: int, per_minute: int) -> str:
             variables={"1": "{nombre}", "2": "20 %"}, created_at=now,
             rows=[[line + 2, f"+{phone(line)}", {"nombre": f"P{line}"}] for line in range(count)],
         )  # fmt: skip
-        freezing.freeze(made, now)
-        broadcasting.start(made, now=now)
+        freezing.prepare(made)
     return str(made.pk)
 
 

@@ -121,6 +121,24 @@ def test_a_reconciler_that_dies_at(stage: Stage, scale, scene, point: str):
     assert stage.one("SELECT status FROM crm_message WHERE direction = 'outbound'") == "unknown"
 
 
+@pytest.mark.parametrize("point", ["freezing.before-commit:2", "freezing.after-commit"])
+def test_a_worker_that_freezes_a_list_and_dies_at(stage: Stage, point: str):
+    """It dies at every page; the next one goes on where it stopped, and everybody is on the list once."""
+    count, times = 2_500, 0
+    with stage.zygote() as zygote:
+        company = zygote.call("tests.faults.people:found")
+        zygote.call("tests.faults.people:write_broadcast", tenant=company["tenant"], count=count)
+        while die(zygote, "tests.faults.people:freeze_lists", point) == DIED:
+            times += 1
+        listed = stage.one("SELECT count(*) FROM sequences_recipient WHERE fate = 'waiting'")
+        people = stage.one("SELECT count(DISTINCT conversation_id) FROM sequences_recipient")
+        state, priced = stage.sql("SELECT state, forecast->0->>'count' FROM sequences_broadcast")[0]
+
+    _note(point, times, f"{count - people} lost, {listed - people} double")
+    assert times >= 2
+    assert (listed, people, state, int(priced)) == (count, count, "ready", count)
+
+
 def die(zygote: Zygote, function: str, point: str, **arguments: str) -> int:
     pid = zygote.call(function, wait=False, environment={"CRASH_AT": point}, **arguments)
     return zygote.wait(pid)

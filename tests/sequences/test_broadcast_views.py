@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from crm.models import Contact, Message
-from sequences import broadcasting
+from sequences import broadcasting, freezing
 from sequences.models import Broadcast, Recipient
 from tenants import clock
 from tests.crm.views.talk import conversation
@@ -207,3 +207,20 @@ def test_a_template_that_meta_stopped_is_said_with_the_reason(client, ours):
     with ours.transaction():
         Template.objects.update(status="PAUSED", reason="FIRST_PAUSE")
     assert "Meta paused this template." in client.get(f"/broadcasts/{broadcast.pk}/").content.decode()
+
+
+def test_the_page_says_how_far_a_long_list_is(client, ours, monkeypatch):
+    monkeypatch.setattr(freezing, "PAGE", 2)
+    with ours.transaction():
+        broadcast = Broadcast.objects.create(
+            tenant=ours.tenant, name="Larga", number=ours.number, template_name="carrito", template_language="es",
+            template_category="marketing", variables={"1": "{nombre}"}, created_at=clock.now(),
+            rows=[[n + 2, f"+5190000000{n}", {"nombre": f"P{n}"}] for n in range(5)],
+        )  # fmt: skip
+        freezing.prepare(broadcast)
+    freezing._page(ours.tenant.pk, broadcast.pk, freezing._File(), clock.now())
+
+    page = client.get(f"/broadcasts/{broadcast.pk}/").content.decode()
+    assert "2&nbsp;/&nbsp;5" in page and 'max="5" value="2"' in page and "every 2s" in page
+    broadcasting.run(clock.now())
+    assert "2&nbsp;/&nbsp;5" not in client.get(f"/broadcasts/{broadcast.pk}/").content.decode()

@@ -475,3 +475,33 @@ def test_people_without_any_identity_are_left_out(ours):
     with system_transaction(), connection.cursor() as cursor:
         assert people.resolve(cursor, [(ours.tenant.pk, Person(profile_name=str(uuid4())), datetime.now(UTC))]) == {}
         assert not Contact.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("place", ["of the company", "of the system"])
+def test_many_new_people_are_looked_up_by_their_key_each(ours: Company, place: str):
+    """Nobody has counted them yet: who looks for a page of them reads what it asks for, not everybody there is."""
+    keys = [(ours.tenant.pk, "phone", f"519{n:08d}") for n in range(3_000)]
+    with ours.transaction(), connection.cursor() as cursor:
+        for start in range(0, len(keys), 500):
+            known = [(ours.tenant.pk, Person(phone=key[2]), datetime.now(UTC)) for key in keys[start : start + 500]]
+            people.resolve(cursor, known)
+
+    page = keys[-200:]
+    with ours.transaction() if place == "of the company" else system_transaction(), connection.cursor() as cursor:
+        cursor.execute(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + people._FIND,
+            [[key[0] for key in page], [key[1] for key in page], [key[2] for key in page]],
+        )
+        told = cursor.fetchone()[0]
+        plan = (json.loads(told) if isinstance(told, str) else told)[0]["Plan"]
+
+    assert plan["Actual Rows"] == len(page)
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 15 * len(page)
+    assert _removed(plan) == 0
+
+
+def _removed(plan: dict) -> int:
+    """How many rows were read for nothing."""
+    mine = sum(plan.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Join Filter")) * plan["Actual Loops"]
+    return mine + sum(_removed(each) for each in plan.get("Plans", ()))
