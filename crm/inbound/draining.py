@@ -15,6 +15,7 @@ from crm.inbound.erased import persons_of
 from crm.inbound.merging import Delivery, Merged, merge
 from tenants import clock, counters
 from tenants.alerts import raise_alert
+from tenants.bulk import bulk_cursor
 from tenants.context import system_transaction
 from tenants.crash_points import crash_point
 from tenants.encryption import unseal
@@ -84,7 +85,7 @@ def drain(*, batch: int = BATCH) -> int:
 def _drain_batch(batch: int) -> int:
     ids: list[int] = []
     try:
-        with system_transaction(), connection.cursor() as cursor:
+        with system_transaction(), bulk_cursor() as cursor:
             cursor.execute(_CLAIM, [batch])
             stored = [_stored(row) for row in cursor.fetchall()]
             ids = [one.id for one in stored]
@@ -104,7 +105,7 @@ def _drain_batch(batch: int) -> int:
 
 def _drain_one(event_id: int, *, deadlocks: int = 0) -> None:
     try:
-        with system_transaction(), connection.cursor() as cursor:
+        with system_transaction(), bulk_cursor() as cursor:
             cursor.execute(_CLAIM_ONE, [event_id])
             row = cursor.fetchone()
             if row:

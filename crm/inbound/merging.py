@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from uuid_utils.compat import uuid7
 
 from crm import bells, live
@@ -17,6 +16,7 @@ from crm.inbound.directory import Line, find_lines, mark_seen
 from crm.inbound.entries import Entry, entries
 from crm.models import Attachment, Message
 from tenants import clock
+from tenants.bulk import bulk_cursor
 from whatsapp.events import (
     ContactNamed,
     Event,
@@ -60,7 +60,7 @@ def merge(deliveries: Iterable[Delivery]) -> Merged:
     """
     deliveries = list(deliveries)
     merged = Merged()
-    with connection.cursor() as cursor:
+    with bulk_cursor() as cursor:
         merged.lines = find_lines(
             cursor,
             {

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connection
-
 from crm import bells, live
 from crm.explanations import TEST_MODE
 from crm.inbound import statuses
@@ -14,6 +12,7 @@ from crm.models import MessageStatus
 from crm.outbound import pace
 from tenants import clock, counters
 from tenants.alerts import raise_alert
+from tenants.bulk import bulk_cursor
 from tenants.context import tenant_transaction
 from tenants.crash_points import crash_point
 from tenants.models import Severity
@@ -124,7 +123,7 @@ def settle(*, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
     """Record the outcomes of a page, and what they mean for the number and the people. Idempotent."""
     if not outcomes:
         return
-    with tenant_transaction(tenant_id), connection.cursor() as cursor:
+    with tenant_transaction(tenant_id), bulk_cursor() as cursor:
         accepted = {
             outcome.provider_message_id: outcome.conversation_id for outcome in outcomes if outcome.provider_message_id
         }
@@ -138,7 +137,7 @@ def settle(*, tenant_id: UUID, number: Number, outcomes: list[Outcome]) -> None:
         crash_point("settle.before-commit")
     crash_point("settle.after-commit")
     # On their own: they lock other rows, and what happened to the messages must be written down in any case.
-    with tenant_transaction(tenant_id), connection.cursor() as cursor:
+    with tenant_transaction(tenant_id), bulk_cursor() as cursor:
         _act_on_refusals(cursor, tenant_id, number, outcomes)
         if any(outcome.handling.resyncs_templates for outcome in outcomes):
             bells.ring_templates(tenant_id)  # Meta has it otherwise than we do

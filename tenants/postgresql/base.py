@@ -2,6 +2,7 @@ import select
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg.types.array import ListBinaryDumper
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -18,6 +19,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.pool.putconn(connection)  # which replaces it
             connection = super().get_new_connection(conn_params)
         return connection
+
+    def bulk_cursor(self) -> Any:
+        """A cursor whose parameters go beside the statement, in binary; see `tenants.bulk`."""
+        self.ensure_connection()
+        usual = self.connection.cursor_factory
+        self.connection.cursor_factory = base.ServerBindingCursor
+        try:
+            cursor = self.cursor()
+        finally:
+            self.connection.cursor_factory = usual
+        cursor.adapters.register_dumper(list, ListBinaryDumper)  # of this cursor alone; a list's usual one writes text
+        return cursor
 
 
 def _has_something_to_say(connection: Any) -> bool:
