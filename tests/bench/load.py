@@ -7,6 +7,7 @@ import itertools
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,13 +63,13 @@ def steady(port: int, requests: Sequence[bytes], *, rate: float) -> Load:
     """Each request once, `rate` a second however slow the answers are; a late one counts from when it was due."""
     load = Load()
     with _connections(port) as (selector, clients):
-        idle, due = list(clients), {}
+        idle, due = deque(clients), {}  # in turn: the server closes what has not been used for a while
         begin, world = time.perf_counter(), time.time()
         sent = answered = 0
         while answered < len(requests):
             now = time.perf_counter()
             while idle and sent < len(requests) and begin + sent / rate <= now:
-                client = idle.pop()
+                client = idle.popleft()
                 due[client] = begin + sent / rate
                 load.due_at.append(world + sent / rate)
                 client.sendall(requests[sent])
