@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import urljoin
@@ -137,10 +138,9 @@ def _written(response: requests.Response, into: IO[bytes], max_bytes: int, deadl
 
 def _read(url: str) -> Url:
     """As the library reads it that will connect."""
-    try:
+    with suppress(LocationParseError):
         return parse_url(url)
-    except LocationParseError:
-        pass  # outside the `except`: the error tells the address
+    # Not from that error, which tells the address.
     raise CannotFetch("the address is not one we open", is_final=True)
 
 
