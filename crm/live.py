@@ -23,7 +23,7 @@ from tenants.models import Membership
 
 log = logging.getLogger(__name__)
 
-COALESCE_SECONDS = 0.1
+COALESCE_SECONDS = 0.03
 HEARTBEAT_SECONDS = 15
 REAUTHORISE_SECONDS = 60
 HEALTH_SECONDS = 10

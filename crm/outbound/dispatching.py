@@ -14,11 +14,11 @@ from django.db import connection
 from crm import bells
 from crm.models import IdentityKind, Message, MessageStatus, Priority
 from crm.outbound import pace
-from crm.outbound.crew import Crew
 from crm.outbound.settling import Outcome, settle
 from crm.references import reference
 from tenants.context import tenant_transaction
 from tenants.crash_points import crash_point
+from tenants.crew import Crew
 from tenants.encryption import unseal
 from whatsapp.capabilities import CAPABILITIES, PairPace
 from whatsapp.errors import Reason

@@ -55,6 +55,7 @@ def thread_context(request: MemberRequest, conversation: Conversation, *, now: d
         "colleagues": colleagues(),
         "conversation": conversation,
         "open_id": conversation.pk,
+        "query": Filters.of(request.GET).query,
         "log": page,
         "is_older_page": bool(cursor),
         "composer": composer.asked_for(conversation, request.GET, now=now),

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
+from django_htmx.http import reswap
 
 from crm.views import log
 from crm.views.access import conversation_or_404, member_required, wants_fragment
@@ -21,7 +22,9 @@ def show(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     now = clock.now()
     context = thread_context(request, conversation, now=now)
     if wants_fragment(request):
-        return render(request, "crm/inbox/_conversation.html", context)
+        response = render(request, "crm/inbox/_conversation.html", context)
+        # The row it was asked with may have given way to a newer one meanwhile, and with it what htmx would go by.
+        return reswap(response, "outerHTML")
     return render(request, "crm/inbox/inbox.html", list_context(request, now=now) | context)
 
 

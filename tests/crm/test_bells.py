@@ -11,9 +11,11 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 
 from crm import bells, inbound
-from crm.models import UnmatchedStatus
+from crm.models import Message, UnmatchedStatus
 from tenants.context import system_transaction
 from tests import meta
+from tests.cast import found_company
+from tests.crm.inbound.test_people import at_once, said
 from tests.crm.outbound.conftest import now, say, talk
 from whatsapp.models import Number
 from whatsapp.simulator.process import wait_until
@@ -36,7 +38,7 @@ def test_the_sweep_finds_webhooks_that_no_bell_announced(ours, rung):
 
     meta.store(meta.body(meta.messages(meta.text())))
     bells.sweep()
-    assert rung == [("drain",)]
+    assert rung == [("drain", "sweep")]
 
     inbound.drain()
     rung.clear()
@@ -76,7 +78,7 @@ def test_the_sweep_wakes_deliveries_only_when_all_their_numbers_exist(ours, rung
     with ours.transaction():
         Number.objects.create(tenant=ours.tenant, alias="b", phone_number_id="7772")
     bells.sweep()
-    assert rung == [("drain",)]
+    assert rung == [("drain", "sweep")]
 
 
 @pytest.mark.django_db
@@ -160,6 +162,64 @@ def test_a_bell_reaches_the_workers_queue():
 
     wait_until(lambda: redis.llen("celery") > before)
     assert b"crm.bells.drain" in redis.lindex("celery", 0)
+
+
+def somebody_waits() -> bool:
+    with system_transaction(), connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
+
+
+def test_who_merges_takes_what_comes_meanwhile_and_the_sweep_goes_on_where_it_is_held_up(committed, rung):
+    ours = found_company("ours", number_id="100000000000001")
+    for place in (1, 2):
+        meta.store(meta.body(said(f"known{place}", phone=f"5190055000{place}")))
+    assert bells.drain() == 2
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with system_transaction(), connection.cursor() as cursor:
+            cursor.execute("SELECT FROM crm_contact WHERE phone = '51900550001' FOR UPDATE")
+            held.set()
+            let_go.wait(10)
+
+    def merge() -> int:
+        held.wait(10)
+        return bells.drain()
+
+    def come_later() -> list[int]:
+        held.wait(10)
+        wait_until(somebody_waits)
+        meta.store(meta.body(said("second", phone="51900550002", at=meta.NOON + 60)))
+        turned_away = [bells.drain() for _ in range(3)]
+        by_sweep = bells.drain("sweep")
+        meta.store(meta.body(said("third", phone="51900550001", at=meta.NOON + 90)))
+        turned_away.append(bells.drain())
+        let_go.set()
+        return [*turned_away, by_sweep]
+
+    meta.store(meta.body(said("first", phone="51900550001", at=meta.NOON + 60)))
+    _, merged, (*turned_away, by_sweep) = at_once(hold, merge, come_later)
+
+    assert turned_away == [0, 0, 0, 0]
+    assert by_sweep == 1
+    assert merged == 2
+    assert not [bell for bell in rung if bell[0] == "drain"]
+    with ours.transaction():
+        assert Message.objects.filter(provider_message_id__in=["first", "second", "third"]).count() == 3
+
+
+def test_who_could_not_merge_passes_on_that_somebody_was_turned_away(committed, rung, monkeypatch):
+    def fail() -> int:
+        assert bells.drain() == 0  # another one, meanwhile
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(inbound, "drain", fail)
+
+    with pytest.raises(OperationalError):
+        bells.drain()
+
+    assert rung == [("drain", "bell")]
 
 
 @pytest.mark.django_db

@@ -178,6 +178,43 @@ def test_rows_do_not_move_under_the_pointer(person, customer):
     expect(page.locator("#rows .conv__name").first).to_have_text("Primera Fila")
 
 
+def test_a_row_that_is_pressed_stays_until_it_is_let_go(person, customer):
+    page = person("ana@demo.test")
+    page.goto("/inbox/?mode=all")
+    phone = customer("Dedo Quieto", "hola")
+    arrived(page, "Dedo Quieto").hover()
+
+    page.mouse.down()
+    customer("Dedo Quieto", "otra vez", phone=phone)
+    page.wait_for_timeout(1500)
+    expect(row(page, "Dedo Quieto")).not_to_contain_text("otra vez")
+    page.mouse.up()
+
+    expect(page.locator(".thread__head h2")).to_have_text("Dedo Quieto")
+    expect(row(page, "Dedo Quieto")).to_contain_text("otra vez")
+
+
+def test_a_conversation_whose_row_changes_while_it_opens_is_open_and_stays_live(person, customer):
+    page = person("ana@demo.test")
+    page.goto("/inbox/?mode=all")
+    phone = customer("Lenta Apertura", "hola")
+    address = arrived(page, "Lenta Apertura").get_attribute("href")
+    slow: list[tuple[Route, APIResponse]] = []
+    page.route(f"**{address}", lambda route: slow.append((route, route.fetch())))
+
+    row(page, "Lenta Apertura").click()
+    customer("Lenta Apertura", "otra vez", phone=phone)
+    arrived(page, "Lenta Apertura", "otra vez")
+    route, answer = slow[0]
+    route.fulfill(response=answer)
+
+    expect(page.locator(".thread__head h2")).to_have_text("Lenta Apertura")
+    expect(page.locator("#conversation")).to_have_count(1)
+    customer("Lenta Apertura", "y una más", phone=phone)
+    expect(page.locator("#log .msg", has_text="y una más")).to_be_visible(timeout=ARRIVES)
+    expect(page.locator("#log .msg", has_text="otra vez")).to_be_visible()
+
+
 def test_a_list_to_which_many_come_at_once_loses_nobody(person, running):
     page = person("admin@demo.test")
     page.goto("/inbox/?mode=all")

@@ -4,19 +4,19 @@
   const inbox = document.getElementById("inbox");
   if (!inbox) return;
 
-  const COALESCE = 50, WHOLE = 1_000, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_PAUSE = 1_000, AFTER_FAILURE = 3_000, GIVE_UP = 15_000;
+  const COALESCE = 20, WHOLE = 1_000, MOST_NAMED = 100, MINUTE = 60_000, POLL = 15_000, PATIENCE = 5_000, MOST_REST = 1_000, AFTER_FAILURE = 3_000, GIVE_UP = 15_000;
   const MOST_ROWS = 1_000;
   const byId = (id) => document.getElementById(id);
   const list = () => byId("rows");
   const process = (node) => window.htmx?.process(node);
 
   // --- Asking ------------------------------------------------------------------------------------------------------
-  let named = new Set(), everything = false, timer = null, asking = false, pause = COALESCE;
+  let named = new Set(), everything = false, timer = null, asking = false, restsUntil = 0;
 
   const ask = (conversations) => {
     if (conversations) conversations.forEach((id) => named.add(id));
     else everything = true;
-    if (!timer && !asking) timer = setTimeout(fetchChanges, pause);
+    if (!timer && !asking) timer = setTimeout(fetchChanges, Math.max(COALESCE, restsUntil - performance.now()));
   };
 
   // Messages are shown as they come; what stands around them (counters, the head of the thread, its panel) follows once a
@@ -76,12 +76,12 @@
         rest.forEach((row) => named.add(row.id.replace("conversation-", "")));
       }
       // A busy server or a slow line is asked less often, but never so seldom that somebody would notice.
-      pause = Math.min(Math.max(COALESCE, performance.now() - began), MOST_PAUSE);
+      restsUntil = performance.now() + Math.min(performance.now() - began, MOST_REST);
     } catch {
       // Nothing that was heard is forgotten: it is asked for again, less often.
       everything ||= all;
       ids.forEach((id) => named.add(id));
-      pause = AFTER_FAILURE;
+      restsUntil = performance.now() + AFTER_FAILURE;
     }
     asking = false;
     if (everything || named.size) ask([]);
@@ -132,13 +132,15 @@
     if (twin && (!twin.options || [...twin.options].some((option) => option.value === field.value))) twin.value = field.value;
   });
 
-  // Rows do not jump under the pointer: while it is over the list they change where they are, and move when it leaves.
+  // Rows do not jump under the pointer: while it is over the list they change where they are, and move when it leaves. One
+  // that is pressed down does not even change, or the click would not find where it began.
   const isWatched = () => list().matches(":hover") || list().contains(document.activeElement);
   const STAYS = new Set(["answered"]); // who has been answered falls down only when the list is opened anew
 
   const showRow = (row) => {
     const old = byId(row.id);
     if (!old) return insert(row);
+    if (old.querySelector(".conv:active")) return named.add(row.id.replace("conversation-", "")); // asked for again
     if (Number(row.dataset.unreadCount) > Number(old.dataset.unreadCount)) announce(row);
     const isFocused = old.contains(document.activeElement);
     const moves = old.dataset.section !== row.dataset.section || old.dataset.position !== row.dataset.position;

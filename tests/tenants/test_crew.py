@@ -1,11 +1,11 @@
-"""A busy number may not take every thread, and what was turned away is never forgotten."""
+"""Busy work may not take every thread, and what was turned away is never forgotten."""
 
 import queue
 import threading
 import time
 from uuid import uuid4
 
-from crm.outbound.crew import Crew
+from tenants.crew import Crew
 
 NUMBER, OTHER = uuid4(), uuid4()
 
@@ -33,6 +33,19 @@ def test_the_last_to_leave_rings_for_who_was_turned_away():
 
     assert not crew.leave(NUMBER, is_done=True)
     assert crew.leave(NUMBER, is_done=True)
+
+
+def test_one_that_takes_the_word_leaves_none_to_pass_on():
+    crew = Crew(most=1)
+    crew.join(NUMBER)
+    assert not crew.takes_word(NUMBER)
+
+    crew.join(NUMBER)
+
+    assert not crew.takes_word(OTHER)
+    assert crew.takes_word(NUMBER)
+    assert not crew.takes_word(NUMBER)
+    assert not crew.leave(NUMBER, is_done=True)
 
 
 def test_nobody_rings_when_all_is_done():
