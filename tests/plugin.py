@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 
 from crm.local import Servers, set_local_environment
+from tests import migrated
 
 _began = time.monotonic()
 _data_dir = Path(tempfile.mkdtemp(prefix="ventana-test-"))
@@ -35,6 +36,9 @@ os.environ.update(
 )
 for _name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
     os.environ.pop(_name, None)
+_hands_out = "PYTEST_XDIST_WORKER" not in os.environ and any(each.startswith("-n") for each in sys.argv[1:])
+if not _hands_out:
+    migrated.provide(_data_dir)
 set_local_environment()
 
 TESTS = Path(__file__).resolve().parent
@@ -42,7 +46,6 @@ TESTS = Path(__file__).resolve().parent
 # stays in one process; of the others each file does.
 _FIRST = ("faults", "isolation", "local", "architecture", "tenants")
 _WHOLE = frozenset({"faults"})
-_hands_out = "PYTEST_XDIST_WORKER" not in os.environ and any(each.startswith("-n") for each in sys.argv[1:])
 
 servers = Servers(data_dir=_data_dir, durable=False)
 if not _hands_out:

@@ -22,6 +22,7 @@ import redis
 
 from crm.local import Servers
 from crm.local.processes import dying_with_us, free_port, stop, working_in
+from tests import migrated
 from tests.emptying import empty_everything
 from whatsapp.simulator.process import Simulator
 
@@ -41,6 +42,7 @@ class Stage:
 
     def __enter__(self) -> "Stage":
         try:
+            migrated.provide(self.data_dir)
             self.servers.start()
             self._plain = Zygote(self, {})
             self._plain.call("tests.faults.people:migrate")

@@ -23,6 +23,8 @@ from tenants.models import Alert, ChainEntry, ChainKey, Queue, SealingProgress
 from tests.cast import Company, found_company
 
 TABLES = ("tenants_queueevent", "tenants_membershipevent")
+ROWS, MANY_ROWS = 400, 1500
+"""Of each company in each of the tables."""
 
 
 @pytest.fixture(autouse=True)
@@ -73,8 +75,18 @@ def grow(company: Company, rows: int, *, first: int = 1) -> None:
 @pytest.fixture
 def grown(ours, theirs) -> Company:
     """Two companies with history, older rows first as they came; all of it is sealed."""
-    grow(ours, 1500)
-    grow(theirs, 1500, first=1501)
+    return grown_to(ROWS, ours, theirs)
+
+
+@pytest.fixture
+def grown_long(ours, theirs) -> Company:
+    """The same over several pages of the sealer."""
+    return grown_to(MANY_ROWS, ours, theirs)
+
+
+def grown_to(rows: int, ours: Company, theirs: Company) -> Company:
+    grow(ours, rows)
+    grow(theirs, rows, first=rows + 1)
     seal()
     return ours
 
@@ -107,7 +119,7 @@ def count_entries() -> int:
 @pytest.mark.django_db
 def test_an_untouched_history_passes_with_an_entry_for_each_row(grown):
     assert findings() == []
-    assert count_entries() == count_history() > 6000
+    assert count_entries() == count_history() > 4 * ROWS
 
 
 @pytest.mark.django_db
@@ -127,7 +139,7 @@ def test_what_is_settled_is_not_looked_at_again(grown):
     with system_transaction():
         progress = dict(SealingProgress.objects.values_list("table_name", "settled_id"))
 
-    assert progress["tenants_queueevent"] == 3000  # those of the last hours are
+    assert progress["tenants_queueevent"] == 2 * ROWS  # those of the last hours are
 
 
 @pytest.mark.django_db
@@ -169,11 +181,13 @@ def test_what_another_time_zone_or_setting_writes_is_the_same(grown):
 
 
 @pytest.mark.django_db
-def test_a_thousand_tamperings_are_a_thousand_found(grown):
+def test_a_thousand_tamperings_are_a_thousand_found(grown_long):
     chance = Random(7)
     with system_transaction(), connection.cursor() as cursor:
         cursor.execute(
-            " UNION ALL ".join(f"SELECT '{each}', pgh_id FROM {each} WHERE pgh_id <= 3000" for each in TABLES)
+            " UNION ALL ".join(
+                f"SELECT '{each}', pgh_id FROM {each} WHERE pgh_id <= {2 * MANY_ROWS}" for each in TABLES
+            )
         )
         touched = chance.sample(sorted(cursor.fetchall()), 1000)
     updated, deleted, swapped, copied = (touched[start::4] for start in range(4))
@@ -214,7 +228,7 @@ def update(cursor, table: str, ids: list[int]) -> None:
 def swap(cursor, table: str, ids: list[int]) -> tuple[list[int], list[int]]:
     """Two rows of one company each take the other's place; who had nobody to change with is the second answer."""
     pairs, alone = [], []
-    for of_company in ([each for each in ids if each <= 1500], [each for each in ids if each > 1500]):
+    for of_company in ([each for each in ids if each <= MANY_ROWS], [each for each in ids if each > MANY_ROWS]):
         half = len(of_company) // 2
         pairs += [*zip(of_company[:half], of_company[half : 2 * half], strict=True)]
         alone += of_company[2 * half :]
@@ -240,35 +254,35 @@ def copy(cursor, table: str, ids: list[int]) -> list[int]:
 
 TAMPERINGS = {
     "an entry is changed": (
-        "UPDATE tenants_chainentry SET sealed_at = sealed_at + interval '1 day' WHERE tenant_id = %(tenant)s AND seq = 700",
+        "UPDATE tenants_chainentry SET sealed_at = sealed_at + interval '1 day' WHERE tenant_id = %(tenant)s AND seq = 300",
         {Kind.FORGED: 1},
     ),
     "an entry has another MAC": (
-        "UPDATE tenants_chainentry SET mac = previous WHERE tenant_id = %(tenant)s AND seq = 700",
+        "UPDATE tenants_chainentry SET mac = previous WHERE tenant_id = %(tenant)s AND seq = 300",
         {Kind.FORGED: 1, Kind.BROKEN: 1},
     ),
     "a row and its entry tell the same lie": (
-        "UPDATE tenants_queueevent SET name = 'x' WHERE pgh_id = 700;"
+        "UPDATE tenants_queueevent SET name = 'x' WHERE pgh_id = 300;"
         " UPDATE tenants_chainentry e SET digest = sha256(convert_to(to_jsonb(h)::text, 'UTF8')) FROM tenants_queueevent h"
-        " WHERE h.pgh_id = 700 AND e.tenant_id = %(tenant)s AND table_name = 'tenants_queueevent' AND event_id = 700",
+        " WHERE h.pgh_id = 300 AND e.tenant_id = %(tenant)s AND table_name = 'tenants_queueevent' AND event_id = 300",
         {Kind.FORGED: 1},
     ),
     "entries are gone with their rows": (
         "DELETE FROM tenants_queueevent h USING tenants_chainentry e WHERE e.tenant_id = %(tenant)s"
-        " AND table_name = 'tenants_queueevent' AND event_id = pgh_id AND event_id BETWEEN 700 AND 710;"
+        " AND table_name = 'tenants_queueevent' AND event_id = pgh_id AND event_id BETWEEN 300 AND 310;"
         " DELETE FROM tenants_chainentry WHERE tenant_id = %(tenant)s AND table_name = 'tenants_queueevent'"
-        " AND event_id BETWEEN 700 AND 710",
+        " AND event_id BETWEEN 300 AND 310",
         {Kind.REMOVED: 1},
     ),
     "two entries change places": (
-        "UPDATE tenants_chainentry SET seq = CASE seq WHEN 700 THEN -900 ELSE -700 END"
-        " WHERE tenant_id = %(tenant)s AND seq IN (700, 900);"
+        "UPDATE tenants_chainentry SET seq = CASE seq WHEN 300 THEN -380 ELSE -300 END"
+        " WHERE tenant_id = %(tenant)s AND seq IN (300, 380);"
         " UPDATE tenants_chainentry SET seq = -seq WHERE tenant_id = %(tenant)s AND seq < 0",
         {Kind.REORDERED: 2, Kind.BROKEN: 4},
     ),
     "entries are renumbered over a gap": (
-        "DELETE FROM tenants_queueevent WHERE pgh_id = 700;"
-        " DELETE FROM tenants_chainentry WHERE tenant_id = %(tenant)s AND table_name = 'tenants_queueevent' AND event_id = 700;"
+        "DELETE FROM tenants_queueevent WHERE pgh_id = 300;"
+        " DELETE FROM tenants_chainentry WHERE tenant_id = %(tenant)s AND table_name = 'tenants_queueevent' AND event_id = 300;"
         " UPDATE tenants_chainentry e SET seq = -place.seq FROM (SELECT seq AS old, row_number() OVER (ORDER BY seq) AS seq"
         " FROM tenants_chainentry WHERE tenant_id = %(tenant)s) AS place WHERE tenant_id = %(tenant)s AND e.seq = place.old;"
         " UPDATE tenants_chainentry SET seq = -seq WHERE tenant_id = %(tenant)s",
@@ -280,28 +294,28 @@ TAMPERINGS = {
     ),
     "an invented row has an invented entry before the first": (
         "INSERT INTO tenants_queueevent SELECT (jsonb_populate_record(h, '{\"pgh_id\": 5000000}')).* FROM tenants_queueevent h"
-        " WHERE pgh_id = 700;"
+        " WHERE pgh_id = 300;"
         " INSERT INTO tenants_chainentry SELECT (jsonb_populate_record(e, jsonb_build_object('seq', -5, 'event_id', 5000000,"
         " 'digest', (SELECT sha256(convert_to(to_jsonb(h)::text, 'UTF8')) FROM tenants_queueevent h WHERE pgh_id = 5000000)))).*"
-        " FROM tenants_chainentry e WHERE tenant_id = %(tenant)s AND table_name = 'tenants_queueevent' AND event_id = 700",
+        " FROM tenants_chainentry e WHERE tenant_id = %(tenant)s AND table_name = 'tenants_queueevent' AND event_id = 300",
         {Kind.FORGED: 1},
     ),
     "an invented entry shares the place of another": (
         "ALTER TABLE tenants_chainentry DROP CONSTRAINT tenants_chainentry_pkey;"
         " INSERT INTO tenants_chainentry SELECT (jsonb_populate_record(e, '{\"event_id\": 5000000}')).*"
-        " FROM tenants_chainentry e WHERE tenant_id = %(tenant)s AND seq = 700",
+        " FROM tenants_chainentry e WHERE tenant_id = %(tenant)s AND seq = 300",
         None,
     ),
     "an invented entry has no place": (
         "ALTER TABLE tenants_chainentry DROP CONSTRAINT tenants_chainentry_pkey;"
         " ALTER TABLE tenants_chainentry ALTER COLUMN seq DROP NOT NULL;"
         ' INSERT INTO tenants_chainentry SELECT (jsonb_populate_record(e, \'{"seq": null, "event_id": 5000000}\')).*'
-        " FROM tenants_chainentry e WHERE tenant_id = %(tenant)s AND seq = 700",
+        " FROM tenants_chainentry e WHERE tenant_id = %(tenant)s AND seq = 300",
         {Kind.FORGED: 1},
     ),
     "an entry is put at the end": (
         "INSERT INTO tenants_queueevent SELECT (jsonb_populate_record(h, '{\"pgh_id\": 5000000}')).* FROM tenants_queueevent h"
-        " WHERE pgh_id = 700;"
+        " WHERE pgh_id = 300;"
         " INSERT INTO tenants_chainentry SELECT (jsonb_populate_record(e, jsonb_build_object('event_id', 5000000, 'previous', mac,"
         " 'seq', seq + 1))).* FROM tenants_chainentry e WHERE tenant_id = %(tenant)s ORDER BY seq DESC LIMIT 1",
         {Kind.FORGED: 1, Kind.MISSING: 1, Kind.INVENTED: 1},
@@ -312,8 +326,8 @@ TAMPERINGS = {
         None,
     ),
     "an erasure is invented": (
-        "DELETE FROM tenants_queueevent WHERE pgh_id = 700; INSERT INTO tenants_forgottenevent (tenant_id, table_name,"
-        " event_id, erasure) VALUES (%(tenant)s, 'tenants_queueevent', 700, 'erasure 1')",
+        "DELETE FROM tenants_queueevent WHERE pgh_id = 300; INSERT INTO tenants_forgottenevent (tenant_id, table_name,"
+        " event_id, erasure) VALUES (%(tenant)s, 'tenants_queueevent', 300, 'erasure 1')",
         {Kind.MISSING: 1, Kind.INVENTED: 1},
     ),
     "history is forgotten by a call that nobody sealed": (
@@ -351,7 +365,7 @@ def test_a_row_invented_in_the_present_is_sealed_as_it_could_have_been_written(g
     with superuser() as cursor:
         cursor.execute(
             "INSERT INTO tenants_queueevent SELECT (jsonb_populate_record(h, jsonb_build_object('pgh_id', 5000000,"
-            " 'pgh_created_at', now()))).* FROM tenants_queueevent h WHERE pgh_id = 700"
+            " 'pgh_created_at', now()))).* FROM tenants_queueevent h WHERE pgh_id = 300"
         )
 
     assert (seal(), findings()) == (1, [])
@@ -489,7 +503,7 @@ def test_what_an_erasure_removed_is_not_missing(grown, erased):
     [
         ("UPDATE tenants_forgottenevent SET erasure = 'erasure 18'", {Kind.CHANGED: 2}),
         ("DELETE FROM tenants_forgottenevent", {Kind.MISSING: 3}),
-        ("UPDATE tenants_forgottenevent SET table_name = 'tenants_queueevent', event_id = 700 + (SELECT count(*) FROM tenants_forgottenevent o WHERE o.id < tenants_forgottenevent.id)",
+        ("UPDATE tenants_forgottenevent SET table_name = 'tenants_queueevent', event_id = 300 + (SELECT count(*) FROM tenants_forgottenevent o WHERE o.id < tenants_forgottenevent.id)",
          {Kind.CHANGED: 2, Kind.MISSING: 1, Kind.RETURNED: 2}),
     ],
 )  # fmt: skip
@@ -602,10 +616,10 @@ def test_the_command_names_what_was_touched_and_prints_heads(grown, theirs):
         assert f"head {company.tenant.pk} {head.seq} {head.mac.hex()}\n" in printed
 
     with superuser() as cursor:
-        cursor.execute("UPDATE tenants_queueevent SET name = 'x' WHERE pgh_id = 700")
+        cursor.execute("UPDATE tenants_queueevent SET name = 'x' WHERE pgh_id = 300")
 
     printed, is_well = verify_audit()
-    assert (is_well, f"changed: {grown.tenant.pk} entry" in printed, "tenants_queueevent 700: the row is" in printed) == (
+    assert (is_well, f"changed: {grown.tenant.pk} entry" in printed, "tenants_queueevent 300: the row is" in printed) == (
         False, True, True,
     )  # fmt: skip
     assert "1 findings" in printed
