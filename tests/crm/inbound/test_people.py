@@ -18,6 +18,7 @@ from crm.models import Contact, Conversation, Identity, Message, UnmatchedStatus
 from tenants.context import system_transaction
 from tests import meta
 from tests.cast import Company, found_company
+from tests.planning import forget_statistics
 from whatsapp.events import Person
 from whatsapp.models import EventState, WebhookEvent
 
@@ -489,7 +490,7 @@ def test_many_new_people_are_looked_up_by_their_key_each(ours: Company, place: s
 
     page = keys[-200:]
     with ours.transaction() if place == "of the company" else system_transaction(), connection.cursor() as cursor:
-        _forget_statistics(cursor)
+        forget_statistics(cursor, "crm_identity", "crm_contact")
         cursor.execute(
             "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + people._FIND,
             [[key[0] for key in page], [key[1] for key in page], [key[2] for key in page]],
@@ -500,20 +501,6 @@ def test_many_new_people_are_looked_up_by_their_key_each(ours: Company, place: s
     assert plan["Actual Rows"] == len(page)
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 15 * len(page)
     assert _removed(plan) == 0
-
-
-def _forget_statistics(cursor) -> None:
-    """Those that other tests left: by them everybody may have the same phone, and one row is found anywhere at once."""
-    cursor.execute("SELECT current_user")
-    (role,) = cursor.fetchone()
-    cursor.execute("SET LOCAL ROLE crm_owner")
-    for table in ("crm_identity", "crm_contact"):
-        cursor.execute(
-            "SELECT pg_clear_attribute_stats('public', %s, attname, false) FROM pg_attribute"
-            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
-            [table, table],
-        )
-    cursor.execute(f"SET LOCAL ROLE {role}")
 
 
 def _removed(plan: dict) -> int:
