@@ -36,9 +36,11 @@ GUEST_PAGE = 8
 THREADS = 128
 LONGEST_RUN_SECONDS = 20.0
 GATHER_SECONDS = 0.1
-# While people write, on whatever number, a campaign rests after each page: their answers must find the processor free.
+# While people write, on whatever number, a campaign takes small pages and rests after each: their answers must find the
+# processor free.
 PEOPLE_WRITE_SECONDS = 10.0
-REST_SECONDS = 0.25
+PAGE_AMONG_PEOPLE = 12
+REST_SECONDS = 0.1
 
 _crew = Crew(most=MOST_AT_ONCE)
 _people = SimpleNamespace(wrote_at=-PEOPLE_WRITE_SECONDS)  # when this process last sent what a person wrote
@@ -132,7 +134,7 @@ def _send_pages(tenant_id: UUID, number_id: UUID) -> tuple[int, bool]:
     while time.monotonic() < until:
         # The second half of a lease is for the answer: what could not begin before goes back.
         begin_until = time.monotonic() + settings.SEND_LEASE_SECONDS / 2
-        page, number, wait = _claim(tenant_id, number_id)
+        page, number, wait = _claim(tenant_id, number_id, most=PAGE_AMONG_PEOPLE if _people_write() else PAGE)
         if number is None:
             return sent, True
         if page:
@@ -173,16 +175,21 @@ def _give_way(number_id: UUID, page: list[Claimed]) -> None:
     """Remember that people write; of a page that none of them wrote, wait a moment if they do."""
     if any(claimed.priority == Priority.PERSON for claimed in page):
         _people.wrote_at = time.monotonic()
-    elif time.monotonic() - _people.wrote_at < PEOPLE_WRITE_SECONDS:
+    elif _people_write():
         _crew.rest(number_id, REST_SECONDS)
 
 
+def _people_write() -> bool:
+    """Whether this process has lately sent what a person wrote."""
+    return time.monotonic() - _people.wrote_at < PEOPLE_WRITE_SECONDS
+
+
 def _claim(
-    tenant_id: UUID, number_id: UUID, *, most: int | None = None, lowest: Priority = Priority.CAMPAIGN
+    tenant_id: UUID, number_id: UUID, *, most: int, lowest: Priority = Priority.CAMPAIGN
 ) -> tuple[list[Claimed], Number | None, float]:
     """(the page, its number, seconds until there may be more). No number: it may not send.
 
-    The wait is the pace's, or a moment while another one claims. A page has `most` messages (PAGE), none below `lowest`.
+    The wait is the pace's, or a moment while another one claims. A page has at most so many messages, none below `lowest`.
     """
     with tenant_transaction(tenant_id), connection.cursor() as cursor:
         number = Number.objects.defer(None).filter(pk=number_id).first()
@@ -193,7 +200,7 @@ def _claim(
             return [], number, 0.02
         capabilities = CAPABILITIES[number.provider]
         per_second = capabilities.pace(coexistence=number.is_shared, throughput=number.sends_per_second)
-        granted, wait = pace.take(number.pk, per_second=per_second, wanted=most or PAGE)
+        granted, wait = pace.take(number.pk, per_second=per_second, wanted=most)
         if not granted:
             # Not a page for each token. A person's answer brings a dispatcher of its own, which takes what has gathered.
             return [], number, max(wait, GATHER_SECONDS)
