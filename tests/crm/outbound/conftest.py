@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from django.db import connection
 
 from crm import inbound, outbound
 from crm.models import Conversation, Message, Source
+from crm.outbound import dispatching
 from tenants.context import system_transaction
 from tests import meta
 from tests.cast import Company
@@ -17,6 +19,12 @@ from whatsapp.outgoing import Outgoing, Text
 from whatsapp.simulator.process import Simulator
 
 ROSA = "51900555014"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_written_lately(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another test let a person write makes pages small for ten seconds."""
+    monkeypatch.setattr(dispatching, "_people", SimpleNamespace(wrote_at=-1e9))
 
 
 def now() -> datetime:

@@ -2,7 +2,6 @@
 
 import time
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 
@@ -231,7 +230,6 @@ def test_what_a_person_wrote_does_not_wait_for_the_pages_of_a_campaign(ours, ros
 
 def test_a_campaign_gives_way_while_people_write(ours, rosa, texts, monkeypatch):
     rests = []
-    monkeypatch.setattr(dispatching, "_people", SimpleNamespace(wrote_at=-1e9))
     monkeypatch.setattr(dispatching._crew, "rest", lambda number_id, seconds: rests.append(len(texts())))
     say(ours, rosa, "campaign 1", priority=Priority.CAMPAIGN)
     dispatch(ours)
@@ -244,3 +242,17 @@ def test_a_campaign_gives_way_while_people_write(ours, rosa, texts, monkeypatch)
 
     assert texts() == ["campaign 1", "person", "campaign 2"]
     assert rests == [3]  # after its page, not before it
+
+
+def test_a_campaign_takes_small_pages_while_people_write(ours, rosa, texts, monkeypatch):
+    sent_by_then = []
+    monkeypatch.setattr(dispatching, "PAGE_AMONG_PEOPLE", 2)
+    monkeypatch.setattr(dispatching._crew, "rest", lambda number_id, seconds: sent_by_then.append(len(texts())))
+    say(ours, rosa, "person")
+    dispatch(ours)
+    for number in range(5):
+        say(ours, talk(ours, f"519005550{number:02}"), f"campaign {number}", priority=Priority.CAMPAIGN)
+
+    dispatch(ours)
+
+    assert sent_by_then == [3, 5, 6]
