@@ -142,16 +142,15 @@ def drain(seat: str = _BELL) -> int:
 
     if not _mergers.join(seat):
         return 0
-    taken = 0
     try:
-        taken += inbound.drain()
+        taken = inbound.drain()
         while _mergers.takes_word(seat):
             time.sleep(GATHER_SECONDS)
             taken += inbound.drain()
+        return taken
     finally:
         if _mergers.leave(seat, is_done=True):
             _ring(drain, seat)
-    return taken
 
 
 @shared_task(name="crm.bells.dispatch")
