@@ -1,5 +1,6 @@
 """How many conversations each work mode holds for one member: counted to a thousand, in one query."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,10 @@ MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """By section of the list. MOST stands for “more than 999”: counting on would cost more than knowing is worth."""
+    """By section of the list. MOST stands for “more than 999”: counting on would cost more than knowing is worth.
+
+    `answered`, which no tab shows, is 0 where its section is not there either.
+    """
 
     waiting: int = 0
     missed: int = 0
@@ -32,8 +36,11 @@ class Counters:
         return self.waiting + self.missed
 
 
-def counters(membership: Membership, filters: Filters, *, now: datetime) -> Counters:
-    """Count with the member's rights and the filters; a status and words do not belong to the modes."""
+def counters(membership: Membership, filters: Filters, *, heads: Collection[str], now: datetime) -> Counters:
+    """Count with the member's rights and the filters; a status and words do not belong to the modes.
+
+    `heads` are the sections whose heads stand on the page.
+    """
     mine = filters.in_mode(Mode.ALL).narrow(Conversation.objects.visible_to(membership), membership=membership)
     waiting = mine.waiting()
     counted = {
@@ -41,10 +48,12 @@ def counters(membership: Membership, filters: Filters, *, now: datetime) -> Coun
         "missed": waiting.filter(Q(window_expires_at__lte=now) | Q(window_expires_at=None)),
         "soon": mine.running_out(now=now, until=now + SOON),
         "triage": mine.in_triage(),
-        "answered": mine.filter(status=ConversationStatus.OPEN, waiting_since=None, last_message_at__isnull=False),
         # In an index's order: without one PostgreSQL may read other companies' rows to get to a thousand of ours.
         "all": mine.order_by("-last_message_at", "-id"),
     }
+    if "answered" in heads:
+        answered = mine.filter(status=ConversationStatus.OPEN, waiting_since=None, last_message_at__isnull=False)
+        counted["answered"] = answered
     # count(*) over a LIMIT stops at the limit; they run in one round trip.
     parts: list[str] = []
     values: list[Any] = []

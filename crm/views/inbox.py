@@ -60,11 +60,13 @@ def changes(request: MemberRequest) -> HttpResponse:
     else:
         first = listing.page(filters, membership=request.membership, now=now)
         rows, gone = first.rows, []
-    context = frame_context(request, filters, now=now, counted=not is_brief) | {
+    sections = listing.sections(filters, membership=request.membership, now=now)
+    heads = None if is_brief else [section.key for section in sections]
+    context = frame_context(request, filters, heads=heads, now=now) | {
         "listing": first,
         "rows": rows,
         "gone": gone,
-        "sections": listing.sections(filters, membership=request.membership, now=now),
+        "sections": sections,
         "is_brief": is_brief,
     }
     opened = next(iter(_ids(request.GET.get("open", ""))), None)

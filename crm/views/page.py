@@ -1,5 +1,6 @@
 """What the parts of the inbox show: the list pane, the thread with its composer, and the panel beside it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,8 @@ def list_context(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
     filters, cursor = Filters.of(request.GET), request.GET.get("after", "")
     queues, numbers = list(Queue.objects.all()), list(Number.objects.all())
     page = listing.page(filters, membership=request.membership, now=now, cursor=cursor, numbers=numbers, queues=queues)
-    return frame_context(request, filters, now=now) | {
+    heads = [section.key for section, _rows in page.sections]
+    return frame_context(request, filters, heads=heads, now=now) | {
         "listing": page,
         "queues": queues,
         "numbers": numbers,
@@ -34,15 +36,20 @@ def list_context(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def frame_context(request: MemberRequest, filters: Filters, *, now: datetime, counted: bool = True) -> dict[str, Any]:
-    """What every part of the inbox needs: the moment, the filters, who looks, and, if it is `counted`, how many wait."""
+def frame_context(
+    request: MemberRequest, filters: Filters, *, heads: Collection[str] | None, now: datetime
+) -> dict[str, Any]:
+    """What every part of the inbox needs: the moment, the filters, who looks, and how many wait.
+
+    `heads` are the sections whose heads are shown with their counts; with None nothing is counted.
+    """
     return {
         "now": now,
         "filters": filters,
         "query": filters.query,
         "inbox_url": reverse("inbox"),
         "me": request.membership,
-        "counters": counters(request.membership, filters, now=now) if counted else None,
+        "counters": None if heads is None else counters(request.membership, filters, heads=heads, now=now),
     }
 
 

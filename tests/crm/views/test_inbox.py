@@ -147,6 +147,24 @@ def test_counters_count_what_each_mode_shows(supervisor, ours, now):
     assert (counted.answer, counted.soon, counted.triage, counted.answered, counted.all) == (4, 1, 0, 1, 5)
 
 
+def test_a_section_is_counted_where_its_head_stands(ana, ours, now, monkeypatch):
+    monkeypatch.setattr(listing, "PAGE", 2)
+    with ours.transaction():
+        for place in range(3):
+            conversation(ours, f"Waiting {place}", now=now, wrote_at=now - timedelta(minutes=place))
+        for place in range(2):
+            conversation(ours, f"Answered {place}", now=now, waiting_since=None, unread_count=0)
+
+    first = ana.get("/inbox/")
+    second = ana.get("/inbox/", {"after": first.context["listing"].next}, headers={"HX-Request": "true"})
+    changes = ana.get("/inbox/changes/").content.decode()
+
+    assert 'id="section-answered"' not in first.content.decode()
+    assert first.context["counters"].answered == 0
+    for shown in (second.content.decode(), changes):
+        assert shown.split('id="section-answered"')[1].split("<span>")[1].split("</span>")[0] == "2"
+
+
 def test_pages_follow_each_other_without_gap_or_repetition(ana, ours, now, monkeypatch):
     monkeypatch.setattr(listing, "PAGE", 3)
     with ours.transaction():
