@@ -246,19 +246,19 @@ def say_much(*, tenant: str, count: int) -> int:
     return count
 
 
-def rotate(*, key: int) -> str:
-    """Seal everything again with this master key; the others stay configured."""
+def rotate(*, keys: list[int]) -> str:
+    """Seal everything again with the first of these master keys; the others stay configured."""
     import io
 
     from django.core.management import call_command
 
-    _with_key(key)
+    _with_keys(keys)
     said = io.StringIO()
     call_command("rotate_keys", stdout=said)
     return said.getvalue()
 
 
-def read_on(*, tenant: str, key: int, stop_file: str) -> dict[str, int]:
+def read_on(*, tenant: str, keys: list[int], stop_file: str) -> dict[str, int]:
     """Read messages at random until the file is there: how many could be read, and how many could not."""
     import random
     from pathlib import Path
@@ -267,7 +267,7 @@ def read_on(*, tenant: str, key: int, stop_file: str) -> dict[str, int]:
     from tenants.context import tenant_transaction
     from tenants.encryption import CannotOpen
 
-    _with_key(key)
+    _with_keys(keys)
     read = failed = 0
     with tenant_transaction(UUID(tenant)):
         ids = list(Message.objects.values_list("pk", flat=True))
@@ -316,10 +316,10 @@ def sealed_with(*, words: list[str]) -> list[str]:
     return sorted(found)
 
 
-def _with_key(key: int) -> None:
+def _with_keys(keys: list[int]) -> None:
     from django.conf import settings
 
-    settings.ENCRYPTION_KEYS = {key: bytes([key % 256]) * 32, **settings.ENCRYPTION_KEYS}
+    settings.ENCRYPTION_KEYS = {key: bytes([key % 256]) * 32 for key in keys} | settings.ENCRYPTION_KEYS
 
 
 def _company(tenant: str) -> Any:
