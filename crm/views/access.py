@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, resolve_url
+from django.urls import resolve
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -56,7 +58,18 @@ def administrator_required(view: Callable[..., HttpResponseBase]) -> Callable[..
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
+    guarded.for_administrators = True  # type: ignore[attr-defined]  # read by may_open
     return member_required(guarded)
+
+
+def may_open(request: MemberRequest, url: str) -> bool:
+    """Whether a page of ours answers this supervisor or administrator, and not with a 403. `url` is a path, or empty."""
+    if not url:
+        return False
+    found = resolve(urlsplit(url).path)
+    if found.namespace == "admin":
+        return request.user.is_staff
+    return request.membership.administers or not getattr(found.func, "for_administrators", False)
 
 
 def company_transaction(request: MemberRequest) -> Any:

@@ -1,5 +1,6 @@
 """What needs somebody, in one place: how bad it is, what solves it and where, and who knows of it."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,9 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from crm.views.access import supervisor_required, wants_fragment
+from crm.views.access import may_open, supervisor_required, wants_fragment
 from tenants import clock
-from tenants.alerts import acknowledge, reopen, words_of
+from tenants.alerts import Words, acknowledge, reopen, words_of
 from tenants.models import Alert, Severity
 from tenants.requests import MemberRequest
 
@@ -40,7 +41,7 @@ def index(request: MemberRequest) -> HttpResponse:
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "alerts": [(alert, words_of(alert)) for alert in page],
+        "alerts": [(alert, _words(request, alert)) for alert in page],
         "show": show,
         "tabs": [("", _("Open")), ("seen", _("Seen")), ("over", _("Solved"))],
         "now": clock.now(),
@@ -57,8 +58,14 @@ def decide(request: MemberRequest, alert_id: UUID) -> HttpResponse:
     done = reopen(alert) if is_back else acknowledge(alert, by=request.user, now=clock.now())
     alert.refresh_from_db()
     if wants_fragment(request):
-        context = {"alert": alert, "words": words_of(alert), "now": clock.now()}
+        context = {"alert": alert, "words": _words(request, alert), "now": clock.now()}
         return render(request, "crm/alerts/_alert.html", context)
     if not done:
         messages.warning(request, _("Somebody was faster; it is done."))
     return redirect("alerts")
+
+
+def _words(request: MemberRequest, alert: Alert) -> Words:
+    """Its words, without the way to a page that this person may not open."""
+    words = words_of(alert)
+    return words if may_open(request, words.url) else replace(words, url="")

@@ -1,16 +1,12 @@
 """Flows for owners and administrators: the list with its numbers and keys, a new one, its faults, and what becomes of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -18,9 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from crm import bells
 from crm.flows import builtin
 from crm.flows.forms import FlowFileForm, FlowForm
-from crm.views.access import member_required
+from crm.views.access import administrator_required
 from tenants import clock
-from tenants.models import Role
 from tenants.requests import MemberRequest
 from whatsapp.capabilities import CAPABILITIES
 from whatsapp.flows import keys
@@ -50,19 +45,7 @@ class Line:
         return self.waiting is not None and not self.waiting.refusal
 
 
-def admin_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Owners and administrators; others get a 403."""
-
-    @wraps(view)
-    def guarded(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.membership.role not in (Role.OWNER, Role.ADMIN):
-            raise PermissionDenied
-        return view(request, *args, **kwargs)
-
-    return member_required(guarded)
-
-
-@admin_required
+@administrator_required
 @require_GET
 def index(request: MemberRequest) -> HttpResponse:
     """All Flows with their use, and the key of each number."""
@@ -81,7 +64,7 @@ def index(request: MemberRequest) -> HttpResponse:
     return render(request, "crm/flows/index.html", context)
 
 
-@admin_required
+@administrator_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: MemberRequest) -> HttpResponse:
     """A new draft; WhatsApp is told after."""
@@ -95,14 +78,14 @@ def create(request: MemberRequest) -> HttpResponse:
     return redirect("flow", flow.pk)
 
 
-@admin_required
+@administrator_required
 @require_GET
 def show(request: MemberRequest, flow_id: UUID) -> HttpResponse:
     """One Flow: what it asks, what WhatsApp finds wrong with its file, and what can be done."""
     return _page(request, get_object_or_404(Flow, pk=flow_id), FlowFileForm())
 
 
-@admin_required
+@administrator_required
 @require_POST
 def replace(request: MemberRequest, flow_id: UUID) -> HttpResponse:
     """Another file for a draft."""
@@ -118,7 +101,7 @@ def replace(request: MemberRequest, flow_id: UUID) -> HttpResponse:
     return redirect("flow", flow.pk)
 
 
-@admin_required
+@administrator_required
 @require_POST
 def wish(request: MemberRequest, flow_id: UUID) -> HttpResponse:
     """Publish, deprecate or delete it: `wish` says which."""
@@ -131,7 +114,7 @@ def wish(request: MemberRequest, flow_id: UUID) -> HttpResponse:
     return redirect("flows") if asked == FlowWish.DELETE else redirect("flow", flow.pk)
 
 
-@admin_required
+@administrator_required
 @require_POST
 def key(request: MemberRequest, number_id: UUID) -> HttpResponse:
     """A new key for the number, handed to WhatsApp after; the one in use opens what comes for another day."""
@@ -142,7 +125,7 @@ def key(request: MemberRequest, number_id: UUID) -> HttpResponse:
     return redirect("flows")
 
 
-@admin_required
+@administrator_required
 @require_POST
 def sync(request: MemberRequest) -> HttpResponse:
     """Ask WhatsApp what it has."""

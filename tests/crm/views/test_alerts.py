@@ -50,6 +50,23 @@ def test_an_agent_does_not_see_them(client, ours):
     assert client.post(f"/alerts/{one.pk}/", {"do": "seen"}).status_code == 403
 
 
+@pytest.mark.parametrize(("kind", "action", "page_url"), [
+    ("erasure-late", "See the erasures", "/contacts/erasures/"),
+    ("flow-key-mismatch", "See the keys", "/settings/flows/"),
+])  # fmt: skip
+def test_who_may_not_open_the_page_is_told_who_can(client, ours, kind, action, page_url):
+    alert(ours, kind)
+    way = f'href="{page_url}">{action}'
+
+    for_supervisor, for_admin = page(client, ours.supervisor), page(client, ours.admin)
+
+    assert way in for_admin
+    assert way not in for_supervisor
+    assert f"{action}: an administrator can" in for_supervisor
+    assert client.get(page_url).status_code == 200
+    assert signed_in(client, ours.supervisor).get(page_url).status_code == 403
+
+
 def test_somebody_says_that_they_know_and_takes_it_back(client, ours):
     one = alert(ours)
     signed_in(client, ours.supervisor)
