@@ -126,7 +126,7 @@ def cancel(broadcast: Broadcast, *, now: datetime) -> bool:
     """End it: nobody else gets it, and what was waiting in the outbox does not go out."""
     if (
         not Broadcast.objects.filter(pk=broadcast.pk)
-        .exclude(state__in=(BroadcastState.DONE, BroadcastState.CANCELLED))
+        .exclude(state__in=(BroadcastState.DONE, BroadcastState.CANCELLED, BroadcastState.DISCARDED))
         .update(state=BroadcastState.CANCELLED, ended_at=now, rows=_no_rows(broadcast))
     ):
         return False

@@ -244,7 +244,7 @@ def _acts(summary: str, request: Any = None, description: str = "") -> Any:
     ),
 )
 class Broadcasts(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
-    queryset = Broadcast.objects.defer("rows")
+    queryset = Broadcast.objects.shown().defer("rows")
     serializer_class = BroadcastSerializer
     pagination_class = NewestFirst
     permission_classes = [IsMember, MaySeeEverything]

@@ -1,5 +1,7 @@
 """Freezing the list of a broadcast: who gets it with which words, why somebody does not, and what it will cost.
 
+Throwing one away is its opposite, and done in the same way.
+
 In pages of one transaction each, so that nobody waits long for a person of a long list. A page is written together with
 how far the list has come: one that is killed is done again, and nothing is sent before the last.
 """
@@ -25,6 +27,7 @@ from crm.inbound.directory import Line
 from crm.models import Contact, Conversation
 from sequences.audience import number_of
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
+from sequences.models.broadcasts import CHANGEABLE
 from sequences.schedule import BLOCKING
 from tenants.context import system_transaction, tenant_transaction
 from tenants.crash_points import crash_point
@@ -36,6 +39,7 @@ log = logging.getLogger(__name__)
 
 PAGE = 1000
 LONGEST_RUN_SECONDS = 5.0
+_AT_WORK = (BroadcastState.PREPARING, BroadcastState.DISCARDED)
 
 
 class Skip(StrEnum):
@@ -52,16 +56,22 @@ class Skip(StrEnum):
 
 def prepare(broadcast: Broadcast) -> None:
     """Freeze the list soon, in the background; until then it can be changed."""
-    Broadcast.objects.filter(pk=broadcast.pk, state__in=(BroadcastState.DRAFT, BroadcastState.READY)).update(
+    Broadcast.objects.filter(pk=broadcast.pk, state__in=CHANGEABLE).update(
         state=BroadcastState.PREPARING, frozen_at=None, frozen_to=None
     )
 
 
+def discard(broadcast: Broadcast) -> bool:
+    """Throw away what has not begun: nobody sees it any more, and it is deleted soon. False if it had begun."""
+    not_begun = Broadcast.objects.filter(pk=broadcast.pk, state__in=CHANGEABLE)
+    return bool(not_begun.update(state=BroadcastState.DISCARDED))
+
+
 def run(now: datetime) -> int:
-    """Go on with every list that is being frozen; returns how many pages were written. Any number may run at once."""
+    """Go on with every list that is being frozen or thrown away; returns how many pages. Any number may run at once."""
     done, until = 0, time.monotonic() + LONGEST_RUN_SECONDS
     with system_transaction():
-        waiting = Broadcast.objects.filter(state=BroadcastState.PREPARING).order_by("created_at", "pk")
+        waiting = Broadcast.objects.filter(state__in=_AT_WORK).order_by("created_at", "pk")
         found = list(waiting.values_list("tenant_id", "pk"))
     for tenant_id, pk in found:
         file = _File()
@@ -130,14 +140,24 @@ def _page(tenant_id: UUID, pk: UUID, file: _File, now: datetime) -> bool:
     with tenant_transaction(tenant_id):
         # Somebody else may be at it.
         free = Broadcast.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
-        waiting = free.filter(pk=pk, state=BroadcastState.PREPARING)
+        waiting = free.filter(pk=pk, state__in=_AT_WORK)
         broadcast = waiting.select_related("number").defer("rows", "number__token").first()
         if broadcast is None:
             return False
+        if broadcast.state == BroadcastState.DISCARDED:
+            return _take_away(broadcast)
         _write_page(broadcast, file, now)
         crash_point("freezing.before-commit")
     crash_point("freezing.after-commit")
     return broadcast.state == BroadcastState.PREPARING
+
+
+def _take_away(broadcast: Broadcast) -> bool:
+    """A page of its list; False once that was empty, and it is gone as well."""
+    if _let_go(broadcast):
+        return True
+    broadcast.delete()
+    return False
 
 
 def _write_page(broadcast: Broadcast, file: _File, now: datetime) -> None:

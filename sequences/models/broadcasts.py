@@ -21,9 +21,21 @@ class BroadcastState(models.TextChoices):
     PAUSED = "paused", _("paused")
     DONE = "done", _("completed")
     CANCELLED = "cancelled", _("cancelled")
+    DISCARDED = "discarded", _("being thrown away")  # shown nowhere; a worker takes its list away, and then it
 
 
+CHANGEABLE = (BroadcastState.DRAFT, BroadcastState.READY)
 UNDER_WAY = (BroadcastState.SCHEDULED, BroadcastState.RUNNING, BroadcastState.PAUSED)
+
+
+class BroadcastQuerySet(models.QuerySet["Broadcast"]):
+    def shown(self) -> "BroadcastQuerySet":
+        """Those that nobody has thrown away."""
+        return self.exclude(state=BroadcastState.DISCARDED)
+
+
+class BroadcastManager(TenantManager.from_queryset(BroadcastQuerySet)):  # type: ignore[misc]
+    pass
 
 
 class Broadcast(TenantModel):
@@ -65,7 +77,7 @@ class Broadcast(TenantModel):
     paced_at = models.DateTimeField(null=True)  # until when its pace has been used up; the database's time
     ended_at = models.DateTimeField(null=True)
 
-    objects: ClassVar[Any] = TenantManager()
+    objects: ClassVar[Any] = BroadcastManager()
 
     class Meta:
         verbose_name = _("broadcast")
@@ -81,7 +93,7 @@ class Broadcast(TenantModel):
             models.Index(
                 fields=["state"],
                 name="sequences_broadcast_busy",
-                condition=models.Q(state__in=["preparing", "scheduled", "running"]),
+                condition=models.Q(state__in=["preparing", "scheduled", "running", "discarded"]),
             ),
         ]
 

@@ -26,7 +26,7 @@ from crm.views.downloads import plain_cell
 from sequences import audience, broadcasting, freezing
 from sequences.audience import NotAList
 from sequences.models import Broadcast, BroadcastState, Fate, Recipient
-from sequences.models.broadcasts import UNDER_WAY
+from sequences.models.broadcasts import CHANGEABLE, UNDER_WAY
 from sequences.views.access import writer_required
 from sequences.words import fate_words, list_fault_words, pause_words
 from tenants import clock
@@ -37,7 +37,6 @@ from whatsapp.models import Template as StoredTemplate
 
 PAGE = 50
 LARGEST_FILE = 8 * 1024 * 1024
-CHANGEABLE = (BroadcastState.DRAFT, BroadcastState.READY)
 # What the report can be narrowed to, and how each is found.
 SHOWN: dict[str, dict[str, Any]] = {
     "waiting": {"fate": Fate.WAITING},
@@ -88,8 +87,8 @@ class NewForm(forms.Form):
 @require_GET
 def index(request: MemberRequest) -> HttpResponse:
     """Every broadcast, the newest first, with how far it is."""
-    page = Paginator(Broadcast.objects.select_related("number").defer("rows").order_by("-created_at", "-id"), PAGE)
-    shown = page.get_page(request.GET.get("page"))
+    found = Broadcast.objects.shown().select_related("number").defer("rows").order_by("-created_at", "-id")
+    shown = Paginator(found, PAGE).get_page(request.GET.get("page"))
     counts = broadcasting.summary(shown.object_list)
     for each in shown:
         each.counts = counts.get(each.pk)
@@ -199,8 +198,7 @@ def save(request: MemberRequest, broadcast_id: UUID) -> HttpResponse:
 def act(request: MemberRequest, broadcast_id: UUID) -> HttpResponse:
     """Start (now, or at `at` in the company's zone), pause, resume, cancel, or throw a draft away."""
     broadcast, now, order = _broadcast(broadcast_id), clock.now(), request.POST.get("do", "")
-    if order == "delete" and broadcast.state in CHANGEABLE:
-        Broadcast.objects.filter(pk=broadcast.pk, state__in=CHANGEABLE).delete()
+    if order == "delete" and freezing.discard(broadcast):
         return redirect("broadcasts")
     if order == "schedule":
         at = _moment(request.POST.get("at", ""), request.membership.tenant_id)
@@ -243,7 +241,7 @@ def export(request: MemberRequest, broadcast_id: UUID) -> HttpResponse:
 
 
 def _broadcast(broadcast_id: UUID) -> Broadcast:
-    found = Broadcast.objects.select_related("number", "created_by__user").defer("rows", "number__token")
+    found = Broadcast.objects.shown().select_related("number", "created_by__user").defer("rows", "number__token")
     return get_object_or_404(found, pk=broadcast_id)
 
 

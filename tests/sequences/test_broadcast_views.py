@@ -167,7 +167,15 @@ def test_once_begun_its_words_stay(client, ours):
 
 
 def test_a_draft_can_be_thrown_away(client, ours):
-    act(client, written(client, ours), "delete")
+    broadcast = written(client, ours)
+
+    act(client, broadcast, "delete")
+
+    page = f"/broadcasts/{broadcast.pk}/"
+    assert broadcast.name not in client.get("/broadcasts/").content.decode()
+    assert client.get(page).status_code == 404
+    assert client.post(f"{page}act/", {"do": "start"}).status_code == 404
+    broadcasting.run(clock.now())
     with ours.transaction():
         assert not Broadcast.objects.exists()
 

@@ -296,3 +296,33 @@ def test_webhooks_contacts_made_one_and_several_workers_wait_for_each_other_in_n
     ]
     with system_transaction():
         assert (Contact.objects.count(), Conversation.objects.count(), Message.objects.count()) == (60, 60, 60)
+
+
+@pytest.mark.django_db
+def test_a_list_that_is_thrown_away_goes_in_pages_and_nothing_can_become_of_it(ours):
+    broadcast = draft(ours, file_of(7))
+    freezing.run(NOON)
+    assert len(listed(ours)) == 7
+
+    with ours.transaction():
+        assert freezing.discard(broadcast)
+        assert not freezing.discard(broadcast)
+        assert not broadcasting.start(broadcast, now=NOON)
+        assert not broadcasting.cancel(broadcast, now=NOON)
+        freezing.prepare(broadcast)
+    left = []
+    while page(broadcast):
+        left.append(len(listed(ours)))
+
+    assert left == [4, 1, 0]
+    with ours.transaction():
+        assert not Broadcast.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_list_that_has_begun_is_not_thrown_away(ours):
+    broadcast = draft(ours, file_of(1))
+    freezing.run(NOON)
+    with ours.transaction():
+        assert broadcasting.start(broadcast, now=NOON)
+        assert not freezing.discard(broadcast)
