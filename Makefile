@@ -2,7 +2,7 @@
 # PORT, SIMULATOR_PORT, DATA_DIR, DATABASE_URL, REDIS_URL and PYTHON may be given: `make run PORT=8001`.
 
 .DEFAULT_GOAL := run
-.PHONY: run test lint lock bench faults flakes blocks messages clean
+.PHONY: run test lint lock bench faults isolation flakes blocks messages clean
 SHELL := /bin/sh
 BIN := .venv/bin
 
@@ -26,6 +26,10 @@ bench: .venv/test.stamp
 faults: .venv/test.stamp
 	$(BIN)/python -m pytest tests/faults --faults
 	$(BIN)/python -m pytest tests/architecture tests/isolation tests/journeys -m nightly --faults -rs
+
+# Who may see what: every address as everybody, the fence taken apart place by place, a pooler, canaries in the dump.
+isolation: .venv/test.stamp
+	$(BIN)/python -m pytest tests/architecture tests/isolation --faults -rs
 
 # RUNS=200 times what `make test` runs of the faults: hours. An interrupt ends it, and what was run counts.
 flakes: .venv/test.stamp
