@@ -56,8 +56,8 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def for_thread(self) -> "ConversationQuerySet":
         """With the people and places that the head of a thread and its panel show."""
-        related = self.select_related("contact", "number", "queue", "assignee__user", "last_message")
-        return related.defer("number__token", "number__verify_token", "last_message__payload")
+        related = self.select_related("contact", "number", "queue", "assignee__user")
+        return related.defer("number__token", "number__verify_token")
 
 
 class ConversationManager(TenantManager.from_queryset(ConversationQuerySet)):  # type: ignore[misc]
