@@ -49,10 +49,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _write(page: Path, about: str, found: dict[str, list[Figure]]) -> None:
-    parts = [
-        f"## {name.capitalize()}\n\n{_title(import_module(f'tests.bench.{name}'))}\n\n{table(figures)}\n"
-        for name, figures in found.items()
-    ]
+    parts = []
+    for name, figures in found.items():
+        title, *notes = (import_module(f"tests.bench.{name}").__doc__ or "").strip().split("\n\n")
+        parts.append("\n\n".join([f"## {name.capitalize()}", title, table(figures), *notes]) + "\n")
     page.parent.mkdir(exist_ok=True)
     page.write_text("\n".join([INTRODUCTION, about + "\n", *parts]))
 

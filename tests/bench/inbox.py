@@ -1,5 +1,6 @@
 """The inbox's own time on the server, from the request to the rendered answer, with few and with many conversations."""
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -71,9 +72,10 @@ def measure(stage: Stage, options: Options) -> Iterator[Figure]:
 def _fenced_and_open(
     stage: Stage, membership: Membership, address: str, *, tries: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds of the same page as the application's role, and as one that row security does not hold, in turns.
+    """Seconds of the same page as the application's role, and as one that row security does not hold.
 
     Nothing else differs: the second has the rights of the first, and the application's own conditions name the company.
+    Which of them goes first is left to chance: garbage is collected after so many pages, and in turns always after the same.
     """
     client = _client_of(membership)
     roles = {context.APP_ROLE: [], _OPEN_ROLE: []}
@@ -85,8 +87,8 @@ def _fenced_and_open(
             answers = {role: _as(role, lambda: client.get(address))[1].content.count(b"conv-") for role in roles}
             if len(set(answers.values())) != 1:
                 raise RuntimeError(f"Not the same page: {answers}.")
-            for place in range(tries):
-                for role in sorted(roles, reverse=bool(place % 2)):
+            for _ in range(tries):
+                for role in random.sample(list(roles), len(roles)):
                     roles[role].append(_as(role, lambda: client.get(address))[0])
         finally:
             connection.close()

@@ -1,4 +1,8 @@
-"""Webhooks accepted durably by one web process, beside an answer that does nothing and an ordinary Django view."""
+"""Webhooks accepted durably by one web process, beside an answer that does nothing and an ordinary Django view.
+
+An empty answer seals nothing and commits nothing. The seal, the statement and the commit share the cores with the load
+generator, and the empty answer itself varies more than ours from run to run: on two cores the share was 31 to 57 %.
+"""
 
 from collections.abc import Iterator
 
