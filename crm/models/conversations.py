@@ -47,12 +47,13 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.exclude(status=ConversationStatus.CLOSED).filter(queue_id=models.Subquery(triage))
 
     def for_rows(self) -> "ConversationQuerySet":
-        """With the people and the words that a row of the list shows, and nothing unsealed that a row does not show.
+        """With the person and the words that a row of the list shows, and nothing unsealed that a row does not show.
 
-        Numbers and queues are fetched beside the page, not joined to it: row-level security hides from the planner that
-        every conversation has one, and it would sort all there are rather than read the first of an index.
+        Numbers, queues and owners are fetched beside the page, not joined to it: they are few and the same in most rows.
+        And row-level security hides from the planner that every conversation has a number and a queue; it would sort all
+        there are rather than read the first of an index.
         """
-        return self.select_related("contact", "assignee__user", "last_message").defer("last_message__payload")
+        return self.select_related("contact", "last_message").defer("last_message__payload")
 
     def for_thread(self) -> "ConversationQuerySet":
         """With the people and places that the head of a thread and its panel show."""

@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject, cached_property
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from crm.views.counting import waiting
+from crm.views.counting import MOST_WAITING, waiting
 from tenants import clock
 from tenants.models import Alert
 
@@ -31,11 +31,15 @@ class Place:
 
 
 class Rail:
-    """The places this person may go to; one that is not built yet has no link."""
+    """The places this person may go to; one that is not built yet has no link.
 
-    def __init__(self, request: HttpRequest) -> None:
+    `waiting` is how many conversations wait for them, where the page has counted that already.
+    """
+
+    def __init__(self, request: HttpRequest, *, waiting: int | None = None) -> None:
         self.request = request
         self.membership = getattr(request, "membership", None)
+        self.counted_waiting = waiting
 
     @cached_property
     def places(self) -> list[Place]:
@@ -106,6 +110,8 @@ class Rail:
         return Place(name, icon, url, is_here=is_here, count=count(), kind=kind, is_further=is_further)
 
     def _waiting(self) -> int:
+        if self.counted_waiting is not None:
+            return min(self.counted_waiting, MOST_WAITING)
         return waiting(self.membership) if self.membership else 0
 
     def _counted(self, place: str) -> int:

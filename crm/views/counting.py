@@ -14,6 +14,7 @@ from tenants.models import Membership
 from whatsapp.window import SOON
 
 MOST = 1000
+MOST_WAITING = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +68,5 @@ def counters(membership: Membership, filters: Filters, *, heads: Collection[str]
 
 
 def waiting(membership: Membership) -> int:
-    """How many wait for this member, counted to a hundred: for the rail of every page."""
-    return Conversation.objects.visible_to(membership).waiting()[:100].count()
+    """How many wait for this member, counted to MOST_WAITING: for the rail of every page."""
+    return Conversation.objects.visible_to(membership).waiting()[:MOST_WAITING].count()

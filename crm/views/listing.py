@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import Prefetch, Q, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from crm.amending import amend
@@ -116,10 +116,11 @@ def page(
     cursor: str = "",
     numbers: Iterable[Number] = (),
     queues: Iterable[Queue] = (),
+    people: Iterable[Membership] = (),
 ) -> Listing:
     """Up to PAGE rows after the cursor, filled section by section. A cursor nobody can read starts at the top.
 
-    `numbers` and `queues` are those that have been fetched already.
+    `numbers`, `queues` and `people` (with their users) are those that have been fetched already.
     """
     start = _read(cursor)
     listing, room = Listing(), PAGE
@@ -140,7 +141,7 @@ def page(
             listing.next = _write(section, found[room - 1] if room else None)
             break
         room -= len(rows)
-    _complete(listing.rows, numbers, queues)
+    _complete(listing.rows, numbers, queues, people)
     return listing
 
 
@@ -156,14 +157,23 @@ def rows_of(ids: Iterable[UUID], filters: Filters, *, membership: Membership, no
     return rows
 
 
-def _complete(rows: list[Row], numbers: Iterable[Number] = (), queues: Iterable[Queue] = ()) -> None:
-    """Its number and queue, and what its last message says now: for all rows of all sections at once."""
+def _complete(
+    rows: list[Row],
+    numbers: Iterable[Number] = (),
+    queues: Iterable[Queue] = (),
+    people: Iterable[Membership] = (),
+) -> None:
+    """Its number, queue and owner, and what its last message says now: for all rows of all sections at once."""
     conversations = [row.conversation for row in rows]
     number_of, queue_of = {each.pk: each for each in numbers}, {each.pk: each for each in queues}
+    person_of: dict[UUID | None, Membership | None] = {None: None} | {each.pk: each for each in people}
     for each in conversations:
         if each.number_id in number_of and each.queue_id in queue_of:
             each.number, each.queue = number_of[each.number_id], queue_of[each.queue_id]
-    prefetch_related_objects(conversations, "number", "queue")
+        if each.assignee_id in person_of:
+            each.assignee = person_of[each.assignee_id]
+    owners = Prefetch("assignee", Membership.objects.select_related("user"))
+    prefetch_related_objects(conversations, "number", "queue", owners)
     amend(row.conversation.last_message for row in rows if row.conversation.last_message)
 
 

@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from crm.handling_forms import colleagues
 from crm.models import Conversation, ConversationStatus, Episode
 from crm.views import composer, listing, log
+from crm.views.context import Rail
 from crm.views.counting import counters
 from crm.views.filters import Filters
 from tenants.models import Queue
@@ -24,14 +25,19 @@ _EPISODES = 6
 def list_context(request: MemberRequest, *, now: datetime) -> dict[str, Any]:
     """What the list pane shows."""
     filters, cursor = Filters.of(request.GET), request.GET.get("after", "")
-    queues, numbers = list(Queue.objects.all()), list(Number.objects.all())
-    page = listing.page(filters, membership=request.membership, now=now, cursor=cursor, numbers=numbers, queues=queues)
+    queues, numbers, people = list(Queue.objects.all()), list(Number.objects.all()), list(colleagues())
+    page = listing.page(
+        filters, membership=request.membership, now=now, cursor=cursor, numbers=numbers, queues=queues, people=people
+    )
     heads = [section.key for section, _rows in page.sections]
-    return frame_context(request, filters, heads=heads, now=now) | {
+    frame = frame_context(request, filters, heads=heads, now=now)
+    if not filters.is_narrowed:
+        frame["rail"] = Rail(request, waiting=frame["counters"].answer)
+    return frame | {
         "listing": page,
         "queues": queues,
         "numbers": numbers,
-        "colleagues": colleagues(),
+        "colleagues": people,
         "open_id": None,
     }
 

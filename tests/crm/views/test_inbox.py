@@ -147,6 +147,21 @@ def test_counters_count_what_each_mode_shows(supervisor, ours, now):
     assert (counted.answer, counted.soon, counted.triage, counted.answered, counted.all) == (4, 1, 0, 1, 5)
 
 
+@pytest.mark.parametrize(
+    "address", ["/inbox/", "/inbox/?mode=all", "/inbox/?assignee=me", "/inbox/?q=Rosa", "/contacts/"]
+)
+def test_the_rail_says_how_many_wait_for_me_whatever_the_page_shows(ana, ours, now, address):
+    with ours.transaction():
+        conversation(ours, "Rosa", now=now)
+        conversation(ours, "Missed", now=now, wrote_at=now - timedelta(hours=30))
+        conversation(ours, "Theirs", now=now, queue=ours.support)
+        conversation(ours, "Answered", now=now, waiting_since=None, unread_count=0)
+
+    page = ana.get(address).content.decode()
+
+    assert page.split('id="rail-waiting">')[1].split("<")[0] == "2"
+
+
 def test_a_section_is_counted_where_its_head_stands(ana, ours, now, monkeypatch):
     monkeypatch.setattr(listing, "PAGE", 2)
     with ours.transaction():
