@@ -134,7 +134,7 @@ def _send_pages(tenant_id: UUID, number_id: UUID) -> tuple[int, bool]:
     while time.monotonic() < until:
         # The second half of a lease is for the answer: what could not begin before goes back.
         begin_until = time.monotonic() + settings.SEND_LEASE_SECONDS / 2
-        page, number, wait = _claim(tenant_id, number_id, most=PAGE_AMONG_PEOPLE if _people_write() else PAGE)
+        page, number, wait = _claim(tenant_id, number_id, most=_most())
         if number is None:
             return sent, True
         if page:
@@ -177,6 +177,11 @@ def _give_way(number_id: UUID, page: list[Claimed]) -> None:
         _people.wrote_at = time.monotonic()
     elif _people_write():
         _crew.rest(number_id, REST_SECONDS)
+
+
+def _most() -> int:
+    """How many messages one page may have now."""
+    return min(PAGE, PAGE_AMONG_PEOPLE) if _people_write() else PAGE
 
 
 def _people_write() -> bool:
