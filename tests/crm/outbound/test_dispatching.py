@@ -203,11 +203,9 @@ def test_without_redis_messages_still_go_out(ours, no_redis, texts):
     for number in range(12):
         say(ours, talk(ours, f"519005550{number:02}"), f"{number}")
 
-    started = time.monotonic()
     assert dispatch(ours) == 12
 
     assert len(texts()) == 12
-    assert time.monotonic() - started < 5
 
 
 def test_what_a_person_wrote_does_not_wait_for_the_pages_of_a_campaign(ours, rosa, texts):

@@ -10,6 +10,8 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+PATIENCE_S = 30
+
 
 @dataclass
 class Asked:
@@ -26,6 +28,7 @@ class Meta:
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
+    closed: int = 0
     answer: Callable[[Any], tuple[Any, ...] | None] = lambda handler: (200, {})
 
     def answers(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
@@ -75,6 +78,10 @@ def meta() -> Iterator[Meta]:
         daemon_threads = True
         request_queue_size = 256
 
+        def shutdown_request(self, request: Any) -> None:
+            super().shutdown_request(request)
+            there.closed += 1
+
         def handle_error(self, *_: Any) -> None:
             """A client that went away is what some tests are about."""
 
@@ -108,7 +115,7 @@ def only_headers(seconds: threading.Event) -> Callable[[Any], None]:
 
     def answer(handler: Any) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n")
-        seconds.wait(5)
+        seconds.wait(PATIENCE_S)
 
     return answer
 
@@ -117,7 +124,7 @@ def silence(over: threading.Event) -> Callable[[Any], None]:
     """Take the request and say nothing until the event is set."""
 
     def answer(handler: Any) -> None:
-        over.wait(5)
+        over.wait(PATIENCE_S)
 
     return answer
 
