@@ -1,4 +1,4 @@
-"""Somebody is erased: gone from the pages at once, from everywhere soon, and nothing old brings them back."""
+"""A person with a trace of every kind, and where one of them is still to be found."""
 
 import io
 import json
@@ -6,22 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import pytest
 import redis
 from django.conf import settings
-from django.core.files.storage import storages
-from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection
 
 from crm import contacts, erasing, imports, inbound, merges, searching
-from crm.erasing import working
-from crm.inbound.replaying import replay_all
 from crm.media import storing
 from crm.models import (
     Activity,
     Attachment,
     Contact,
-    ContactImport,
     Conversation,
     DeliveryIssue,
     Episode,
@@ -31,13 +25,12 @@ from crm.models import (
     FileState,
     Identity,
     Message,
-    MessageHour,
     MessageStatus,
     Reaction,
     UnmatchedStatus,
 )
 from crm.reports import rollups
-from sequences import broadcasting, enrolling, freezing
+from sequences import enrolling
 from sequences.models import Broadcast, BulkEnrollment, Enrollment, ManualTask, Recipient, StepRun
 from tenants import clock
 from tenants.alerts import raise_alert
@@ -50,21 +43,12 @@ from tests.cast import Company
 from tests.crm.views.talk import outbound as answered
 from tests.sequences.conftest import build, step
 from whatsapp.flows.exchanging import Invitation, invite
-from whatsapp.models import Flow, FlowToken, WebhookEvent
-
-pytestmark = pytest.mark.django_db
+from whatsapp.models import Flow
 
 ROSA, LUIS = "51900555014", "51900555099"
 WORD = "canario"  # in everything of Rosa's
 BSUID = "PE.canario14"
 CANARIES = (WORD, ROSA, "900555014", "900 555 014")
-
-
-@pytest.fixture(autouse=True)
-def folder(settings: Any, tmp_path: Any) -> Any:
-    media = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path / "media")}}
-    settings.STORAGES = {**settings.STORAGES, "media": media}
-    return tmp_path / "media"
 
 
 def hour_ago() -> int:
@@ -104,11 +88,7 @@ def rosas() -> Contact:
     return Identity.objects.select_related("contact").get(kind="phone", value=ROSA).contact
 
 
-# --- A person with a trace of every kind --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def rosa(ours: Company, theirs: Company) -> Contact:
+def leave_traces(ours: Company) -> Contact:
     """Rosa, who wrote everything that can be written and to whom everything was done; Luis, who said the same of others."""
     _writes(ours)
     deliver(said(from_rosa("text", {"body": f"{WORD} otra empresa"}, wamid="wamid.canario-theirs"))
@@ -234,17 +214,10 @@ def _is_listed(ours: Company, contact: Contact) -> None:
     brought = imports.begin("lista.csv", file.encode(), by=ours.admin, now=now)
     brought.fixes = {"country": "PE"}
     brought.save(update_fields=["fixes"])
-    _run_import(brought)
+    imports.run(clock.now())
     brought.refresh_from_db()
     imports.start(brought, uses_consent=False)
-    _run_import(brought)
-
-
-def _run_import(brought: ContactImport) -> None:
     imports.run(clock.now())
-
-
-# --- The whole ----------------------------------------------------------------------------------------------------------
 
 
 def opened() -> bytes:
@@ -329,299 +302,3 @@ def others(company: Company, contact_id: Any) -> dict[str, list[str]]:
             )
             found[table] = [row[0] for row in cursor.fetchall()]
     return found
-
-
-def test_nothing_is_left_of_a_person_but_figures(ours, theirs, rosa, folder, caplog):
-    assert len(set(traces(folder, theirs))) >= 3  # it would see them
-    before, counted = others(ours, rosa.pk), figures(ours)
-
-    ask(ours, rosa.pk)
-    work_off()
-
-    assert traces(folder, theirs) == []
-    assert WORD not in caplog.text and ROSA not in caplog.text
-    assert not [path for path in folder.rglob("*") if path.is_file()]
-    assert others(ours, rosa.pk) == before
-    rollups.refresh(clock.now(), hours=48)
-    assert figures(ours)[:2] == counted[:2]  # messages and money
-    with theirs.transaction():
-        assert Contact.objects.get().phone == ROSA
-        assert Message.objects.get().text == f"{WORD} otra empresa"
-
-
-def figures(company: Company) -> tuple[Any, ...]:
-    with company.transaction():
-        hours = list(MessageHour.objects.values_list("messages", "amount"))
-        sums = broadcasting.summary(Broadcast.objects.filter(name="en marcha"))
-    return sum(row[0] for row in hours), sum(row[1] for row in hours), sums
-
-
-def test_a_broadcast_still_adds_up(ours, rosa):
-    before = figures(ours)[2]
-    ((_id, counts),) = before.items()
-    assert (counts["sent"], counts["delivered"], float(counts["cost"])) == (1, 1, 0.02)
-
-    ask(ours, rosa.pk)
-    assert figures(ours)[2] == before
-    work_off()
-
-    assert figures(ours)[2] == before
-    with ours.transaction():
-        assert Recipient.objects.get(fate="skipped").reason == "erased"
-
-
-def test_at_once_they_are_on_no_page_and_nothing_goes_out(ours, rosa):
-    ask(ours, rosa.pk)
-
-    with ours.transaction():
-        assert not Contact.objects.filter(pk=rosa.pk).exists()
-        assert not Conversation.objects.filter(contact=rosa.pk).exists()
-        assert not Contact.objects.matching(WORD).exists() and not Contact.objects.matching("900555014").exists()
-        assert not Enrollment.objects.exists() and not ManualTask.objects.exists() and not FlowToken.objects.exists()
-        assert set(Message.objects.filter(status="failed").values_list("error_reason", flat=True)) == {"erased"}
-        assert not Message.objects.filter(status__in=["queued", "sending"]).exists()
-
-
-def test_the_tombstone_says_who_asked_and_not_who_it_was(ours, rosa):
-    asked = ask(ours, rosa.pk)
-    work_off()
-
-    with ours.transaction():
-        stone = Erasure.objects.get(pk=asked.pk)
-        assert (stone.asked_by, stone.reason, stone.door) == (ours.admin, "request", "page")
-        assert (stone.addresses, stone.files, stone.step) == (None, [], "done")
-        assert stone.counts["messages"] >= 14 and stone.counts["webhooks"] >= 10
-        assert stone.marketing_stopped and stone.marketing_source == "word"
-        assert list(stone.history.values_list("pgh_label", flat=True).order_by("pgh_id")) == ["insert", "update"]
-        assert len(stone.contact_ids) == 2
-
-
-# --- Nothing old brings them back ---------------------------------------------------------------------------------------
-
-
-def test_replaying_everything_changes_nothing(ours, theirs, rosa, folder):
-    ask(ours, rosa.pk)
-    work_off()
-
-    replayed = replay_all(WebhookEvent.objects.all())
-
-    assert replayed.failed == [] and replayed.rows_changed == 0
-    assert traces(folder, theirs) == []
-
-
-@pytest.mark.parametrize("is_worked_off", [True, False])
-def test_a_redelivery_of_something_old_is_not_heard_and_not_kept(ours, theirs, rosa, folder, is_worked_off):
-    ask(ours, rosa.pk)
-    if is_worked_off:
-        work_off()
-
-    deliver(said(from_rosa("text", {"body": f"{WORD} hola"}, wamid="wamid.canario-1")))
-    deliver(meta.statuses(meta.status("read", wamid="wamid.canario-out", at=meta.now() + 5)))
-    deliver(said(from_rosa("reaction", {"message_id": "wamid.canario-out", "emoji": "👎"}, wamid="wamid.canario-20", at=meta.now() + 5)))  # fmt: skip
-    work_off()
-
-    assert traces(folder, theirs) == []
-    with ours.transaction():
-        assert not Identity.objects.filter(value=ROSA).exists()
-
-
-def test_who_writes_again_is_somebody_new_who_wants_no_marketing(ours, rosa):
-    ask(ours, rosa.pk)
-    deliver(said(meta.text("Hola de nuevo", wamid="wamid.new", wa_id=ROSA, at=meta.now() + 1), name="Rosa"))
-    work_off()  # it was stored while they were being erased
-
-    with ours.transaction():
-        again = rosas()
-        assert (again.pk == rosa.pk, again.name, again.labels) == (False, "", [])
-        assert (again.marketing_stopped, again.marketing_source) == (True, "word")
-        assert [message.text for message in Message.objects.filter(conversation__contact=again)] == ["Hola de nuevo"]
-    # And stays, when all that is stored is merged again; what they say of it is theirs.
-    deliver(
-        said(from_rosa("reaction", {"message_id": "wamid.new", "emoji": "👍"}, wamid="wamid.r2", at=meta.now() + 2))
-    )
-    assert replay_all(WebhookEvent.objects.all()).rows_changed == 0
-    with ours.transaction():
-        assert Message.objects.filter(conversation__contact=again).count() == 1
-        assert Reaction.objects.get(target_message_id="wamid.new").emoji == "👍"
-
-
-def test_a_message_that_waits_to_be_merged_is_not_lost(ours, rosa):
-    ask(ours, rosa.pk)
-    meta.store(meta.body(said(meta.text("¿Hola?", wamid="wamid.new", wa_id=ROSA, at=meta.now() + 1), name="Rosa")))
-    work_off()
-    inbound.drain()
-
-    with ours.transaction():
-        assert Message.objects.get(conversation__contact=rosas()).text == "¿Hola?"
-
-
-def test_an_import_or_a_list_that_was_given_before_does_not_bring_them_back(ours, rosa):
-    with ours.transaction():
-        brought = imports.begin(
-            "otra.csv", f"celular\n+{ROSA}\n+51900777001\n".encode(), by=ours.admin, now=clock.now()
-        )
-    imports.run(clock.now())
-    with ours.transaction():
-        brought.refresh_from_db()
-        imports.start(brought, uses_consent=False)
-        reading = imports.Reading()
-        reading.of(brought)  # somebody has read the file before it loses the row
-        draft = Broadcast.objects.get(name="borrador")
-
-    ask(ours, rosa.pk)
-    imports._work(ours.tenant.pk, brought.pk, reading, clock.now())
-    with ours.transaction():
-        freezing.freeze(draft, clock.now())
-
-        assert not Identity.objects.filter(value=ROSA).exists()
-        assert Identity.objects.filter(value="51900777001").exists()
-        assert list(Recipient.objects.filter(broadcast=draft).order_by("position").values_list("address", "reason")) == [
-            ("", "erased"), (LUIS, ""),
-        ]  # fmt: skip
-    work_off()
-
-
-def test_what_was_under_way_when_they_were_erased_goes_too(ours, rosa, theirs, folder):
-    asked = ask(ours, rosa.pk)
-    while True:
-        with system_transaction():
-            if Erasure.objects.get(pk=asked.pk).step == "rest":
-                talk = Conversation.objects.get(contact=rosa.pk)
-                break
-        working._work(asked.pk, clock.now())
-    with system_transaction():
-        Message.objects.create(
-            tenant=ours.tenant, conversation=talk, number=ours.number, direction="inbound", source="customer", type="text",
-            text=f"{WORD} tarde", provider_message_id="wamid.late", sent_at=clock.now(), status="received",
-        )  # fmt: skip
-    deliver(meta.statuses(meta.status("read", wamid="wamid.late", at=meta.now())))
-
-    work_off()
-
-    assert traces(folder, theirs) == []
-
-
-def test_doing_a_piece_twice_or_losing_one_changes_nothing(ours, theirs, rosa, folder, monkeypatch):
-    monkeypatch.setattr(working, "PAGE", 3)
-    asked = ask(ours, rosa.pk)
-
-    class Killed(Exception):
-        pass
-
-    pieces = 0
-    while True:
-        with system_transaction():
-            if Erasure.objects.get(pk=asked.pk).is_done:
-                break
-        monkeypatch.setattr(working, "crash_point", lambda name: _raise(Killed))
-        with pytest.raises(Killed):
-            working._work(asked.pk, clock.now())
-        monkeypatch.setattr(working, "crash_point", lambda name: None)
-        working._work(asked.pk, clock.now())
-        pieces += 1
-
-    assert pieces > 8
-    assert traces(folder, theirs) == []
-    assert erasing.run(clock.now()) == 0
-
-
-def _raise(error: type[Exception]) -> None:
-    raise error
-
-
-def test_a_file_that_others_got_too_stays(ours, rosa, folder):
-    with ours.transaction():
-        shared = Attachment.objects.filter(filename__isnull=False).exclude(stored_as="").first().stored_as
-        luis = Identity.objects.get(value=LUIS).contact
-        message = answered(Conversation.objects.get(contact=luis), "folleto", at=clock.now(), type="document")
-        Attachment.objects.create(
-            tenant=ours.tenant, message=message, mime_type="application/pdf", stored_as=shared, size=9
-        )
-
-    ask(ours, rosa.pk)
-    work_off()
-
-    assert storages["media"].exists(shared)
-    assert len([path for path in folder.rglob("*") if path.is_file()]) == 1
-
-
-def test_nobody_is_erased_twice(ours, rosa):
-    ask(ours, rosa.pk)
-    with pytest.raises(erasing.CannotErase, match="no longer there"):
-        ask(ours, rosa.pk)
-
-
-def test_another_companys_contact_is_not_there(ours, theirs, rosa):
-    with pytest.raises(erasing.CannotErase):
-        ask(theirs, rosa.pk)
-    with ours.transaction():
-        assert Contact.objects.filter(pk=rosa.pk).exists()
-
-
-# --- After a restore ----------------------------------------------------------------------------------------------------
-
-
-def test_who_is_there_again_after_a_restore_is_erased_again(ours, theirs, rosa, folder, tmp_path):
-    """The copy is the database before the erasure: what the erasure did is rolled back, as a restore would."""
-    file = tmp_path / "erasures.jsonl"
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        ask(ours, rosa.pk)
-        call_command("erasures", export=str(file))
-        raise ZeroDivisionError
-    with ours.transaction():
-        assert Contact.objects.filter(pk=rosa.pk).exists() and not Erasure.objects.exists()
-    assert hits(file.read_bytes()) == []
-
-    said_by_it = io.StringIO()
-    call_command("erase", again=str(file), stdout=said_by_it)
-
-    assert said_by_it.getvalue().strip() == "1 erasures put back, 1 people erased again."
-    assert traces(folder, theirs) == []
-    call_command("erase", again=str(file), stdout=said_by_it)
-    assert said_by_it.getvalue().splitlines()[-1] == "0 erasures put back, 0 people erased again."
-    assert replay_all(WebhookEvent.objects.all()).rows_changed == 0
-    assert traces(folder, theirs) == []
-
-
-def test_who_came_back_by_themselves_stays_after_a_restore(ours, rosa, tmp_path):
-    file = tmp_path / "erasures.jsonl"
-    ask(ours, rosa.pk)
-    work_off()
-    deliver(said(meta.text("Hola de nuevo", wamid="wamid.new", wa_id=ROSA, at=meta.now() + 1), name="Rosa"))
-    call_command("erasures", export=str(file))
-
-    call_command("erase", again=str(file), stdout=io.StringIO())
-
-    with ours.transaction():
-        assert rosas().phone == ROSA
-
-
-@pytest.mark.parametrize("written", ["", "nothing", '{"ventana": "erasures", "version": 9}', '{"a": 1}\n{}'])
-def test_what_is_no_file_of_erasures_is_refused(ours, tmp_path, written):
-    file = tmp_path / "file"
-    file.write_text(written)
-    with pytest.raises(CommandError, match="file"):
-        call_command("erase", again=str(file))
-
-
-def test_the_command_erases_by_a_phone_in_any_spelling(ours, theirs, rosa, folder):
-    call_command("erase", tenant="ours", phone="900 555 014", stdout=io.StringIO())
-
-    assert traces(folder, theirs) == []
-    with ours.transaction():
-        assert (Erasure.objects.get().door, Erasure.objects.get().asked_by) == ("command", None)
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        ({}, "Say whom"),
-        ({"tenant": "nobody", "phone": "900555014"}, "no company"),
-        ({"tenant": "ours", "phone": "900555000"}, "Nobody"),
-        ({"tenant": "ours", "phone": "12"}, "too short"),
-        ({"again": "/nowhere/file"}, "cannot be read"),
-    ],
-)
-def test_a_wrong_order_is_explained(ours, options, sentence):
-    with pytest.raises(CommandError, match=sentence):
-        call_command("erase", **options)
