@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.test import Client
+
 from tenants.context import tenant_transaction
 from tenants.founding import ensure_triage, found, join
 from tenants.models import Membership, Queue, Role, Tenant
@@ -62,3 +64,10 @@ def _person(slug: str, name: str, role: Role, queues: list[Queue]) -> Membership
     membership.user.set_password(PASSWORD)
     membership.user.save(update_fields=["password"])
     return membership
+
+
+def signed_in(membership: Membership) -> Client:
+    """A browser of theirs that reads English."""
+    client = Client(headers={"Accept-Language": "en"})
+    client.force_login(membership.user)
+    return client

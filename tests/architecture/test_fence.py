@@ -7,9 +7,9 @@ from django.apps import apps
 from django.db import connection, models
 
 from tenants.base import TenantForeignKey
-from tenants.context import system_transaction
 from tenants.models import Tenant
 from tenants.rls import Fence, TenantReference
+from tests.asking import ask
 
 pytestmark = pytest.mark.django_db
 
@@ -64,12 +64,6 @@ def is_history(model: type[models.Model]) -> bool:
 def is_owned(model: type[models.Model] | None) -> bool:
     """Whether its rows belong to one company each."""
     return model is not None and any(field.name == "tenant" for field in model._meta.local_fields)
-
-
-def ask(sql: str, *parameters: object) -> list[tuple]:
-    with system_transaction(), connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall()
 
 
 def test_every_model_with_a_company_declares_a_fence():

@@ -1,5 +1,6 @@
 """Imports and foreign keys go down only: sequences → crm → whatsapp → tenants."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,13 @@ def test_what_is_plain_python_brings_no_framework(modules, forbidden):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_what_tests_share_has_a_module_of_its_own():
+    """A test that takes from another's module moves with it; only what runs other tests on purpose may name them."""
+    by_name = re.compile(r"^from tests[\w.]*\.test_\w+ import|^from tests[\w.]* import .*\btest_\w+", re.MULTILINE)
+    takers = {
+        str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("*.py") if by_name.search(path.read_text())
+    }
+
+    assert takers == {"tests/isolation/test_mutations.py"}  # whether the fence's tests see that one is broken

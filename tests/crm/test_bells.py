@@ -14,8 +14,9 @@ from crm import bells, inbound
 from crm.models import Message, UnmatchedStatus
 from tenants.context import system_transaction
 from tests import meta
+from tests.at_once import at_once
 from tests.cast import found_company
-from tests.crm.inbound.test_people import at_once, said
+from tests.crm.inbound.people import said
 from tests.crm.outbound.conftest import now, say, talk
 from whatsapp.models import Number
 from whatsapp.simulator.process import wait_until

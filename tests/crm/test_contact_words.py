@@ -6,7 +6,7 @@ from django.db import connection
 from crm import inbound
 from crm.models import Contact, ContactWord, Identity
 from tests import meta
-from tests.crm.inbound.test_people import said
+from tests.crm.inbound.people import said
 
 pytestmark = pytest.mark.django_db
 

@@ -10,10 +10,9 @@ from django.db import connection
 from crm import bells, distributing, inbound, live, routing
 from crm.distributing import Hand, share
 from crm.models import Activity, Conversation
-from tenants.founding import join
-from tenants.models import Distribution, Membership, Queue, QueueMember, Role
+from tenants.models import Distribution, Membership, Queue, QueueMember
 from tests import meta
-from tests.cast import Company
+from tests.crm.sharing import arrange, owners, waiting
 from tests.crm.views.talk import NOON, conversation
 
 pytestmark = pytest.mark.django_db
@@ -41,30 +40,6 @@ def test_nobody_gets_more_than_the_most(way):
 
     assert given == {A: 2, C: 3}
     assert list(share([], 3, distribution=way)) == []
-
-
-def arrange(company: Company, *, people: int = 2, **values: object) -> list[Membership]:
-    """Let sales share out its conversations; Ana and so many more answer there."""
-    with company.transaction():
-        Queue.objects.filter(pk=company.sales.pk).update(**{"distribution": TURNS} | values)
-        extra = [
-            join(email=f"p{n}@{company.tenant.slug}.test", role=Role.AGENT, name=f"P{n}", queues=[company.sales])
-            for n in range(1, people)
-        ]
-    return [company.ana, *extra]
-
-
-def waiting(company: Company, count: int = 1, **fields: object) -> list[Conversation]:
-    with company.transaction():
-        return [
-            conversation(company, f"C{n}", wrote_at=NOON - timedelta(minutes=60 - n), **fields) for n in range(count)
-        ]
-
-
-def owners(company: Company) -> list[str]:
-    with company.transaction():
-        found = Conversation.objects.select_related("assignee__user").order_by("waiting_since", "pk")
-        return [str(each.assignee or "") for each in found]
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from collections import Counter
 from crm import distributing
 from crm.models import Activity, Conversation
 from tenants.models import Distribution, Queue, QueueMember
+from tests.at_once import at_once
 from tests.cast import found_company
-from tests.crm.inbound.test_people import at_once
-from tests.crm.test_distributing import arrange, owners, waiting
+from tests.crm.sharing import arrange, owners, waiting
 from tests.crm.views.talk import NOON
 
 

@@ -12,7 +12,7 @@ from crm.inbound import drain
 from crm.models import Contact, ContactImport, Identity
 from tenants.context import system_transaction
 from tests import meta
-from tests.crm.inbound.test_people import said
+from tests.crm.inbound.people import said
 from tests.crm.views.talk import NOON, conversation
 from whatsapp import phones
 

@@ -26,7 +26,7 @@ from crm.models import (
 from sequences.models import Broadcast, Enrollment, ManualTask, Recipient
 from tests import meta
 from tests.cast import Company
-from tests.crm.inbound.test_people import said
+from tests.crm.inbound.people import said
 from tests.crm.views.talk import NOON
 from tests.crm.views.talk import conversation as begin
 from tests.crm.views.talk import inbound as wrote

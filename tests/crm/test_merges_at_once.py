@@ -8,8 +8,9 @@ from crm import inbound, merges
 from crm.inbound import draining
 from crm.models import Contact, Conversation, Identity, Message
 from tests import meta
+from tests.at_once import at_once
 from tests.cast import Company, found_company
-from tests.crm.inbound.test_people import at_once, merge_held, said
+from tests.crm.inbound.people import merge_held, said
 from tests.crm.views.talk import NOON
 
 PHONES = ("51900555014", "51900555015")

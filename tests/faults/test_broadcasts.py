@@ -3,9 +3,9 @@
 import time
 
 from tests.faults import report
+from tests.faults.counting import count_sends
 from tests.faults.killing import Killer, beats, web_slots, worker_slots
 from tests.faults.stage import Stage, new_port, simulator, wait_until
-from tests.faults.test_sending import count_sends
 
 _STATE = "SELECT state FROM sequences_broadcast"
 _WITHOUT = "SELECT count(*) FROM sequences_recipient WHERE fate <> 'sent'"

@@ -5,14 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults import report
+from tests.faults.counting import count_messages, count_sends
+from tests.faults.dying import DIED, PEOPLE, die
 from tests.faults.sender import Meta, answers, post, texts
 from tests.faults.stage import Stage, Zygote, new_port, simulator, wait_until
-from tests.faults.test_intake import count_messages
-from tests.faults.test_sending import count_sends
 from whatsapp.simulator.process import Simulator
-
-PEOPLE = 5
-DIED = -9
 
 
 @pytest.mark.parametrize("point", ["intake.before-commit", "intake.after-commit"])
@@ -137,11 +134,6 @@ def test_a_worker_that_freezes_a_list_and_dies_at(stage: Stage, point: str):
     _note(point, times, f"{count - people} lost, {listed - people} double")
     assert times >= 2
     assert (listed, people, state, int(priced)) == (count, count, "ready", count)
-
-
-def die(zygote: Zygote, function: str, point: str, **arguments: str) -> int:
-    pid = zygote.call(function, wait=False, environment={"CRASH_AT": point}, **arguments)
-    return zygote.wait(pid)
 
 
 def _leases(stage: Stage) -> int:

@@ -7,11 +7,10 @@ from collections import Counter
 import pytest
 
 from tests.faults import report
+from tests.faults.counting import BACKLOG, count_messages, count_sends
 from tests.faults.killing import Slot, beats, web_slots, worker_slots
 from tests.faults.sender import Meta, texts
 from tests.faults.stage import Stage, new_port, simulator, wait_until
-from tests.faults.test_intake import BACKLOG, count_messages
-from tests.faults.test_sending import count_sends
 
 UNSENT = "SELECT count(*) FROM crm_message WHERE direction = 'outbound' AND status IN ('queued', 'sending', 'unknown')"
 

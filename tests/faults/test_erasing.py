@@ -6,11 +6,11 @@ import pytest
 
 from tests import meta
 from tests.faults import report
+from tests.faults.counting import BACKLOG, count_messages
 from tests.faults.killing import Killer, beats, web_slots, worker_slots
 from tests.faults.people import phone
 from tests.faults.sender import Meta
 from tests.faults.stage import NUMBER, Stage, new_port, wait_until
-from tests.faults.test_intake import BACKLOG, count_messages
 
 WORD = "canario"  # in everything of those who are erased
 

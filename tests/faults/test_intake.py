@@ -4,11 +4,10 @@ import random
 import time
 
 from tests.faults import report
+from tests.faults.counting import BACKLOG, count_messages
 from tests.faults.killing import Killer, beats, web_slots, worker_slots
 from tests.faults.sender import Meta, texts, with_duplicates
 from tests.faults.stage import Stage, new_port, wait_until
-
-BACKLOG = "SELECT count(*) FROM whatsapp_webhookevent WHERE state <> 'done'"
 
 
 def test_nothing_is_lost_and_nothing_doubled_while_everything_is_killed(stage: Stage, scale):
@@ -73,20 +72,6 @@ def _break_the_servers(stage: Stage) -> list[float]:
             time.sleep(2)
             stage.start_redis()
     return downtime
-
-
-def count_messages(stage: Stage, acknowledged, *, is_unread: bool = True) -> tuple[int, int]:
-    """(acknowledged and not present, present more than once or counted more than once). An answer ends the unread."""
-    present = dict(
-        stage.sql("SELECT provider_message_id, count(*) FROM crm_message WHERE direction = 'inbound' GROUP BY 1")
-    )
-    lost = [wamid for wamid in acknowledged if wamid not in present]
-    doubled = sum(amount - 1 for amount in present.values())
-    unread = stage.one("SELECT coalesce(sum(unread_count), 0) FROM crm_conversation")
-    miscounted = abs(unread - sum(present.values())) if is_unread else 0
-    contacts = stage.one("SELECT count(*) - count(DISTINCT phone) FROM crm_contact")
-    threads = stage.one("SELECT count(*) - count(DISTINCT contact_id) FROM crm_conversation")
-    return len(lost), doubled + miscounted + contacts + threads
 
 
 def _others(answers) -> int:

@@ -12,10 +12,10 @@ import pytest
 from tests.bench.load import percentile
 from tests.bench.report import milliseconds, rate
 from tests.faults import report
+from tests.faults.counting import BACKLOG, count_messages
 from tests.faults.killing import beats, web_slots, worker_slots
 from tests.faults.sender import PatientMeta, endless_texts
 from tests.faults.stage import Stage, new_port, wait_until
-from tests.faults.test_intake import BACKLOG, count_messages
 
 OUTAGE_S, RATE = 600, 50
 QUICKLY_S = 1.0  # Meta wants fewer than 1 % of the answers later than this (webhooks, performance)

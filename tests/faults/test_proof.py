@@ -1,12 +1,11 @@
 """The suite can fail: with a promise switched off it reports what that promise is there for."""
 
 from tests.faults import report
+from tests.faults.counting import BACKLOG, count_messages, count_sends
+from tests.faults.dying import DIED, PEOPLE, die
 from tests.faults.killing import beats, web_slots, worker_slots
 from tests.faults.sender import Meta, answers, post, texts
 from tests.faults.stage import Stage, new_port, simulator, wait_until
-from tests.faults.test_crash_points import DIED, PEOPLE, die
-from tests.faults.test_intake import BACKLOG, count_messages
-from tests.faults.test_sending import count_sends
 
 KEY = "crm_message_provider_id_key"
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.faults import report
+from tests.faults.counting import count_sends
 from tests.faults.killing import beats, worker_slots
 from tests.faults.proxy import Proxy
 from tests.faults.stage import Stage, Zygote, simulator, wait_until
-from tests.faults.test_sending import count_sends
 from whatsapp.simulator.process import Simulator
 
 

@@ -1,12 +1,10 @@
 """Sends while the senders are killed and WhatsApp drops, forgets and delays: none left out, none twice."""
 
-from collections import Counter
-
 from tests.faults import report
+from tests.faults.counting import count_sends
 from tests.faults.killing import Killer, beats, web_slots, worker_slots
 from tests.faults.sender import Meta, texts
 from tests.faults.stage import Stage, new_port, simulator, wait_until
-from whatsapp.simulator.process import Simulator
 
 UNKNOWN = "SELECT count(*) FROM crm_message WHERE direction = 'outbound' AND status = 'unknown'"
 
@@ -62,12 +60,3 @@ def _wait_for_the_grace(stage: Stage, *, grace: float, late: float) -> None:
         " OR status = 'unknown' AND (NOT resent OR unknown_at > now() - make_interval(secs => %s)))"
     )
     wait_until(lambda: stage.one(may_go, float(late + 3)) == 0, seconds=4 * grace + 60, every=0.2)
-
-
-def count_sends(stage: Stage, whatsapp: Simulator) -> tuple[int, int, int]:
-    """(never accepted by WhatsApp, accepted more than once, sent at a second attempt)."""
-    accepted = Counter((entry["biz_opaque_callback_data"] or "").partition(".")[0] for entry in whatsapp.ledger())
-    ours = {str(row[0]) for row in stage.sql("SELECT id FROM crm_message WHERE direction = 'outbound'")}
-    resent = stage.one("SELECT count(*) FROM crm_message WHERE direction = 'outbound' AND attempt > 1")
-    assert set(accepted) <= ours
-    return len(ours - set(accepted)), sum(times - 1 for times in accepted.values()), resent

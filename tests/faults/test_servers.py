@@ -12,11 +12,11 @@ import pytest
 
 from tests.bench.report import milliseconds
 from tests.faults import report
+from tests.faults.counting import BACKLOG, count_messages
 from tests.faults.killing import beats, web_slots, worker_slots
 from tests.faults.proxy import Proxy
 from tests.faults.sender import Meta, texts
 from tests.faults.stage import Stage, new_port, wait_until
-from tests.faults.test_intake import BACKLOG, count_messages
 
 _END_SESSIONS = """
 SELECT count(pg_terminate_backend(pid)) FROM (

@@ -6,31 +6,37 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from crm import outbound
-from crm.models import Message
+from crm.models import Contact, Conversation, Message
 from crm.references import reference
 from tenants.context import system_transaction
-from tests.crm.inbound import test_statuses as merging
-from tests.crm.inbound.test_statuses import conversation  # noqa: F401 - a fixture
+from tests.crm.inbound import tellings
 from tests.faults import report
+from tests.faults.counting import count_sends
 from tests.faults.killing import Killer, beats, web_slots, worker_slots
 from tests.faults.stage import Stage, new_port, simulator, wait_until
-from tests.faults.test_sending import count_sends
+
+
+@pytest.fixture
+def conversation(ours):
+    with ours.transaction():
+        contact = Contact.objects.create(tenant=ours.tenant, phone="51900555014")
+        return Conversation.objects.create(tenant=ours.tenant, contact=contact, number=ours.number, queue=ours.sales)
 
 
 @pytest.mark.django_db
-def test_every_telling_of_the_same_ends_in_the_same_row(scale, conversation):  # noqa: F811
+def test_every_telling_of_the_same_ends_in_the_same_row(scale, conversation):
     """The orders, repetitions and batches are hypothesis's; known by id, by our reference, or only afterwards."""
     examples = scale(60, 2_000)
     ways = {"by id": 0, "by reference": 0, "parked": 0}
 
     @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(tellings=merging.two_tellings())
-    def tell_twice(tellings):
-        facts, *both = tellings
+    @given(told=tellings.two_tellings())
+    def tell_twice(told):
+        facts, *both = told
         way = min(ways, key=lambda one: ways[one])
         ways[way] += 1
         ends = [_tell(conversation, telling, way) for telling in both]
-        merging.agreed(ends, [word for word, *_ in facts])
+        tellings.agreed(ends, [word for word, *_ in facts])
 
     tell_twice()
     report.note("F10", "statuses in two random orders, repetitions and batches", f"{sum(ways.values()):,} pairs",
@@ -40,15 +46,15 @@ def test_every_telling_of_the_same_ends_in_the_same_row(scale, conversation):  #
 def _tell(talk, telling: list, way: str) -> tuple:
     wamid = f"wamid.{uuid4()}"
     known = {"provider_message_id": wamid} if way == "by id" else {"status": "unknown", "provider_message_id": None, "accepted_at": None}  # fmt: skip
-    (message,) = merging.outgoing(talk, **known)
+    (message,) = tellings.outgoing(talk, **known)
     mark = {"biz_opaque_callback_data": reference(message.pk, 1)} if way == "by reference" else {}
     for batch in telling:
-        merging.merge(merging.tell(batch, wamid, **mark))
+        tellings.merge(tellings.tell(batch, wamid, **mark))
     if way == "parked":
         with system_transaction():
             Message.objects.filter(pk=message.pk).update(provider_message_id=wamid, status="accepted")
         outbound.reconcile()
-    return merging.row(message)
+    return tellings.row(message)
 
 
 @pytest.mark.nightly

@@ -12,10 +12,10 @@ import pytest
 from tests import meta
 from tests.bench.report import milliseconds
 from tests.faults import report
+from tests.faults.counting import BACKLOG, count_messages
 from tests.faults.killing import beats, web_slots, worker_slots
 from tests.faults.sender import Meta, headers, post, texts
 from tests.faults.stage import NUMBER, Stage, new_port, wait_until
-from tests.faults.test_intake import BACKLOG, count_messages
 
 LARGEST = 4 * 1024 * 1024
 

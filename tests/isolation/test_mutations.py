@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from tests.architecture import test_fence
-from tests.architecture.test_fence import ask
+from tests.asking import ask
 from tests.faults import report
 
 pytestmark = [pytest.mark.django_db, pytest.mark.nightly]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,3 +145,14 @@ def person(browser: Browser, running: Running) -> Iterator[Any]:
     for context in contexts:
         context.close()
     assert not complaints, complaints
+
+
+@pytest.fixture
+def clock(running: Running) -> Iterator[Callable[..., None]]:
+    """Move the demonstration's clock; it is set back at the end."""
+
+    def clock(**wish: Any) -> None:
+        requests.post(f"{running.simulator}/control/clock", json=wish, timeout=10).raise_for_status()
+
+    yield clock
+    clock(reset=True)

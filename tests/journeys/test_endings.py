@@ -10,10 +10,8 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.journeys.test_sequences import HOUR, clock
-
 pytestmark = [pytest.mark.journey, pytest.mark.nightly]
-__all__ = ["clock"]
+HOUR = 3600
 
 SALES, COUNTER = "100000000000001", "200000000000001"
 RECALL = {"name": "retomar_conversacion", "language": "es", "variables": {"1": "{first_name}", "2": "tu pedido"}}

@@ -1,22 +1,10 @@
 """A follow-up from its writing to its end, with the clock moved ahead instead of days of waiting."""
 
 import pytest
-import requests
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.journey
 HOUR = 3600
-
-
-@pytest.fixture
-def clock(running):
-    """Move the demonstration's clock; it is set back at the end."""
-
-    def clock(**wish) -> None:
-        requests.post(f"{running.simulator}/control/clock", json=wish, timeout=10).raise_for_status()
-
-    yield clock
-    clock(reset=True)
 
 
 def test_a_sequence_is_written_runs_asks_a_person_and_goes_on(running, person, clock):

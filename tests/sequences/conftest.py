@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from crm.models import Conversation, Message
 from sequences import enrolling, runner
 from sequences.definition import Definition, Delay, Step, Template, Unit, Variant
 from sequences.models import Enrollment, ManualTask, Sequence, SequenceVersion, StepRun
-from tests.cast import Company
+from tests.cast import Company, signed_in
 from tests.crm.views.talk import NOON, conversation
 from whatsapp.models import Template as StoredTemplate
 from whatsapp.models import TemplateStatus
@@ -80,3 +81,24 @@ def run(hours: float = 0, *, after: datetime = NOON) -> int:
 def shut(company: Company, enrollment: Enrollment) -> None:
     with company.transaction():
         Conversation.objects.filter(pk=enrollment.conversation_id).update(window_expires_at=NOON)
+
+
+@pytest.fixture
+def supervisor(ours) -> Client:
+    return signed_in(ours.supervisor)
+
+
+def written(*texts: str, **fields) -> dict:
+    """The editor's form as a browser sends it."""
+    data = {
+        "name": "Carrito", "trigger": "manual", "trigger_value": "", "numbers": [], "steps": str(len(texts)),
+        "quiet_from": "00:00", "quiet_to": "00:00", "weekdays": ["0", "1", "2", "3", "4", "5", "6"], "on_reply": "pause",
+    }  # fmt: skip
+    for number, text in enumerate(texts):
+        data |= {
+            f"s{number}-text": text,
+            f"s{number}-count": "2",
+            f"s{number}-unit": "hours",
+            f"s{number}-kind": "send",
+        }
+    return data | fields

@@ -9,13 +9,12 @@ from crm import contacts
 from crm.models import Identity, IdentityKind
 from sequences import crowds
 from sequences.models import BulkEnrollment, Enrollment, Sequence
+from tests.cast import signed_in
 from tests.crm.views.talk import NOON, conversation
 from tests.sequences.conftest import build, step
-from tests.sequences.test_views import signed_in, supervisor
 from whatsapp import phones
 
 pytestmark = pytest.mark.django_db
-__all__ = ["supervisor"]
 
 
 @pytest.fixture

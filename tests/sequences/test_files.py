@@ -12,11 +12,9 @@ from sequences.definition import Delay, File, Step, Variant
 from sequences.files import as_json
 from sequences.models import Sequence, StepFile
 from tests.crm.views.talk import NOON, conversation
-from tests.sequences.conftest import Told, build, run, shut
-from tests.sequences.test_views import supervisor, written
+from tests.sequences.conftest import Told, build, run, shut, written
 
 pytestmark = pytest.mark.django_db
-__all__ = ["supervisor"]
 
 
 def pdf(name: str = "catálogo.pdf", content: bytes = b"%PDF-1.4 catalogue", kind: str = "application/pdf"):

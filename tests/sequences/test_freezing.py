@@ -16,8 +16,9 @@ from sequences.models import Broadcast, BroadcastState, Recipient
 from tenants import clock
 from tenants.context import system_transaction
 from tests import meta
+from tests.at_once import at_once
 from tests.cast import Company, found_company
-from tests.crm.inbound.test_people import at_once, said
+from tests.crm.inbound.people import said
 from tests.crm.views.talk import NOON, conversation
 from tests.sequences.conftest import approve
 

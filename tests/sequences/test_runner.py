@@ -1,13 +1,13 @@
 """What is due is decided once, whoever runs it and however often; each end of a sequence, with its explanation."""
 
-import threading
 from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from crm.models import Budget, Contact, Conversation, Message
 from sequences import enrolling, runner
@@ -15,6 +15,7 @@ from sequences.definition import Card, Closed, Definition, Form, Place, Step, Va
 from sequences.models import Enrollment, Sequence, StepRun
 from sequences.words import facts_words
 from tenants.context import system_transaction
+from tests.at_once import at_once
 from tests.cast import found_company
 from tests.crm.flows.conftest import published
 from tests.crm.views.talk import NOON, conversation
@@ -351,35 +352,17 @@ def test_a_sequence_waits_behind_people(ours, begin):
 # --- At once, for real: connections of their own ----------------------------------------------------------------------
 
 
-def test_three_schedulers_at_once_send_each_step_once(committed):
+def test_three_schedulers_at_once_send_each_step_once(committed, monkeypatch):
     company = found_company("ours", number_id="100000000000001")
     with company.transaction():
         sequence = build(company, step("uno"), step("dos", hours=1))
         people = [conversation(company, f"Cliente {n}") for n in range(300)]
         enrolling.enroll(sequence, people, now=NOON)
-    start, errors = threading.Barrier(3), []
+    monkeypatch.setattr(runner, "PAGE", 20)
 
-    def schedule(hours: float) -> None:
-        try:
-            start.wait()
-            runner.run_due(NOON + timedelta(hours=hours))
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
+    for moment in (NOON, NOON + timedelta(hours=1)):
+        at_once(*[partial(runner.run_due, moment)] * 3)
 
-    runner_page, runner.PAGE = runner.PAGE, 20
-    try:
-        for hours in (0, 1):
-            threads = [threading.Thread(target=schedule, args=(hours,)) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-    finally:
-        runner.PAGE = runner_page
-
-    assert errors == []
     with system_transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT conversation_id, count(*) FROM crm_message WHERE source = 'sequence' GROUP BY 1")
         assert {count for _id, count in cursor.fetchall()} == {2}

@@ -10,9 +10,9 @@ from sequences import enrolling, runner, trying
 from sequences.definition import Delay, Step, Unit, Variant
 from sequences.models import Enrollment, Sequence, StepRun, Trigger
 from tenants.models import Tenant
+from tests.cast import signed_in
 from tests.crm.views.talk import NOON, conversation
 from tests.sequences.conftest import Told, approve, build, run, step
-from tests.sequences.test_views import signed_in
 
 pytestmark = pytest.mark.django_db
 

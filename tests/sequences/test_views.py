@@ -8,38 +8,12 @@ from django.test import Client
 
 from crm.models import Message
 from sequences.models import Enrollment, ManualTask, Sequence, SequenceVersion
+from tests.cast import signed_in
 from tests.crm.views.talk import NOON, conversation
-from tests.sequences.conftest import Told, approve, build, run, shut, step
+from tests.sequences.conftest import Told, approve, build, run, shut, step, written
 from whatsapp.models import Number
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(membership) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(membership.user)
-    return client
-
-
-@pytest.fixture
-def supervisor(ours) -> Client:
-    return signed_in(ours.supervisor)
-
-
-def written(*texts: str, **fields) -> dict:
-    """The editor's form as a browser sends it."""
-    data = {
-        "name": "Carrito", "trigger": "manual", "trigger_value": "", "numbers": [], "steps": str(len(texts)),
-        "quiet_from": "00:00", "quiet_to": "00:00", "weekdays": ["0", "1", "2", "3", "4", "5", "6"], "on_reply": "pause",
-    }  # fmt: skip
-    for number, text in enumerate(texts):
-        data |= {
-            f"s{number}-text": text,
-            f"s{number}-count": "2",
-            f"s{number}-unit": "hours",
-            f"s{number}-kind": "send",
-        }
-    return data | fields
 
 
 def test_a_sequence_is_written_and_read_again(supervisor, ours):

@@ -1,17 +1,16 @@
 """Sealing goes on whatever comes between: other keys, a crash, another one that seals."""
 
 import io
-import threading
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
 
 from tenants.audit import chain, sealing
 from tenants.audit.sealing import seal
 from tenants.audit.verifying import Kind
 from tenants.encryption import _cipher
 from tenants.models import ChainEntry, ChainKey, Queue
+from tests.at_once import at_once
 from tests.cast import found_company
 from tests.tenants.histories import count_entries, count_history, findings, grow, kinds, superuser
 
@@ -93,25 +92,8 @@ def test_two_sealers_at_once_make_one_chain(committed, monkeypatch):
         with ours.transaction():
             Queue.objects.filter(pk=ours.sales.pk).update(name=f"Sales {n}")
     monkeypatch.setattr(sealing, "PAGE", 7)
-    together = threading.Barrier(4)
-    made, errors = [], []
 
-    def work() -> None:
-        try:
-            together.wait()
-            made.append(seal())
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
+    made = [*at_once(*[seal] * 4), seal()]
 
-    workers = [threading.Thread(target=work) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    made.append(seal())
-
-    assert errors == []
     assert sum(made) == count_entries() == count_history()
     assert findings() == []

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.crm.api.conftest import ROOT, publish
-from tests.crm.flows.test_sending import SURVEY
+from tests.crm.flows.survey import SURVEY
 from whatsapp.flows import keys
 from whatsapp.models import Number
 

@@ -12,8 +12,9 @@ from crm.models import Contact, Erasure, ErasureDoor, ErasureReason, Identity, M
 from tenants import clock
 from tenants.context import system_transaction
 from tests import meta
+from tests.at_once import at_once
 from tests.cast import Company, found_company
-from tests.crm.inbound.test_people import at_once, mishaps, said  # noqa: F401
+from tests.crm.inbound.people import said
 from whatsapp import erasing as webhooks
 from whatsapp.models import EventState, WebhookEvent
 
@@ -44,7 +45,7 @@ def test_a_wish_that_is_merged_while_webhooks_are_searched_is_kept_and_nobody_wa
     erasure,
     monkeypatch,
     caplog,
-    mishaps,  # noqa: F811
+    mishaps,
 ):
     merging, searching = threading.Event(), threading.Event()
     remember, take = tombstones.stop_marketing, webhooks.erase_page

@@ -15,6 +15,7 @@ from crm.models import Contact, Conversation, Identity, Message, Source
 from tenants.models import Alert
 from tests import meta
 from tests.crm.flows.conftest import published
+from tests.crm.flows.survey import SURVEY
 from tests.crm.views.talk import outbound as said_before
 from whatsapp.flows import keys
 from whatsapp.interactive import FLOW
@@ -23,17 +24,6 @@ from whatsapp.outgoing import Interactive, Recipient, from_payload
 from whatsapp.providers.cloud import payloads
 
 pytestmark = pytest.mark.django_db
-
-SURVEY = json.dumps(
-    {
-        "version": "7.3",
-        "screens": [{"id": "SURVEY", "terminal": True, "data": {"city": {"type": "string"}}, "layout": {"children": [
-            {"type": "TextInput", "name": "city", "label": "¿En qué ciudad vives?"},
-            {"type": "RadioButtonsGroup", "name": "size", "label": "Talla", "data-source": [
-                {"id": "m", "title": "Mediana"}, {"id": "l", "title": "Grande"}]},
-        ]}}],
-    }
-)  # fmt: skip
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sequences.models import Broadcast
 from tests import meta
 from tests.cast import Company
 from tests.crm.flows.conftest import published
-from tests.crm.flows.test_sending import SURVEY
+from tests.crm.flows.survey import SURVEY
 from tests.crm.views.talk import conversation
 from tests.sequences.conftest import build, step
 from tests.whatsapp.flows.phone import Phone

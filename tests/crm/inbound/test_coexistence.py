@@ -13,7 +13,7 @@ from sequences import enrolling
 from sequences.models import Trigger
 from tenants import clock
 from tests import meta
-from tests.crm.inbound.test_draining import snapshot
+from tests.crm.inbound.people import snapshot
 from tests.sequences.conftest import build, step
 from whatsapp.models import Handover, HandoverKind
 

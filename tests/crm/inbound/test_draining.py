@@ -10,6 +10,7 @@ from crm.models import Contact, Conversation, Episode, Identity, Message, Reacti
 from tenants.context import system_transaction
 from tenants.models import Alert
 from tests import meta
+from tests.crm.inbound.people import snapshot
 from whatsapp.models import EventState, Number, WebhookEvent
 
 pytestmark = pytest.mark.django_db
@@ -18,18 +19,6 @@ pytestmark = pytest.mark.django_db
 def deliver(*values, **options) -> None:
     meta.store(meta.body(*values, **options))
     inbound.drain()
-
-
-def snapshot() -> dict[str, list]:
-    """Every row the merge writes, without what only says when we wrote it."""
-    tables = ["crm_contact", "crm_identity", "crm_conversation", "crm_episode", "crm_message", "crm_reaction",
-              "crm_attachment", "crm_unmatchedstatus"]  # fmt: skip
-    with system_transaction(), connection.cursor() as cursor:
-        rows = {}
-        for table in tables:
-            cursor.execute(f"SELECT t.*, t.xmin::text FROM {table} t ORDER BY id")
-            rows[table] = cursor.fetchall()
-        return rows
 
 
 def test_a_customers_message_lands_in_the_numbers_queue(ours):

@@ -4,12 +4,11 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 from psycopg.errors import DeadlockDetected
 
 from crm import inbound
@@ -17,75 +16,17 @@ from crm.inbound import draining, people, statuses
 from crm.models import Contact, Conversation, Identity, Message, UnmatchedStatus
 from tenants.context import system_transaction
 from tests import meta
+from tests.at_once import at_once
 from tests.cast import Company, found_company
+from tests.crm.inbound.people import merge_held, said
 from tests.planning import forget_statistics
 from whatsapp.events import Person
 from whatsapp.models import EventState, WebhookEvent
 
 
-def at_once(*acts: Callable[[], object], seconds: float = 60) -> list[object]:
-    """Run each on a thread with a connection of its own; what they answered, in order. Raises what they raised."""
-    answers: list[object] = [None] * len(acts)
-    start = threading.Barrier(len(acts))
-
-    def run(place: int) -> None:
-        try:
-            start.wait(10)
-            answers[place] = acts[place]()
-        except Exception as error:
-            answers[place] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(seconds)
-    assert not any(thread.is_alive() for thread in threads), "somebody waits for ever"
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
-    return answers
-
-
-def said(wamid: str, *, phone: str = "", user_id: str = "", at: int = meta.NOON, name: str = "Rosa") -> dict:
-    """One message by phone, by user id, or by both, as the value of a webhook."""
-    message = meta.text(wamid=wamid, wa_id=phone, at=at) | ({"from_user_id": user_id} if user_id else {})
-    if not phone:
-        del message["from"]
-    person = (
-        {"profile": {"name": name}} | ({"wa_id": phone} if phone else {}) | ({"user_id": user_id} if user_id else {})
-    )
-    return meta.messages(message, contacts=[person])
-
-
 @pytest.fixture
 def company(committed: None) -> Company:
     return found_company("ours", number_id="100000000000001")
-
-
-@pytest.fixture
-def mishaps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the drain had to say of a batch or a webhook; a deadlock is among it, although it is merged afterwards."""
-    said: list[str] = []
-    for level in ("warning", "exception"):
-        monkeypatch.setattr(draining.log, level, lambda text, *args, **more: said.append(text))
-    return said
-
-
-def merge_held(value: dict, *, held: threading.Event, go_on: threading.Event) -> Callable[[], None]:
-    """Merge a webhook in a transaction that stands still before its commit."""
-
-    def merge() -> None:
-        event_id = meta.store(meta.body(value))
-        with system_transaction(), connection.cursor() as cursor:
-            cursor.execute(draining._CLAIM_ONE, [event_id])
-            draining._merge_stored(cursor, [draining._stored(cursor.fetchone())])
-            held.set()
-            assert go_on.wait(10)
-
-    return merge
 
 
 @pytest.mark.parametrize(

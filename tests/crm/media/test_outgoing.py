@@ -12,6 +12,7 @@ from crm import media, outbound
 from crm.media import RefusedFile, storing, working
 from crm.models import Attachment, Conversation, FileState, Message, MessageStatus, Source
 from tests.crm.media.conftest import files, hurry, kept_in
+from tests.crm.media.pictures import picture
 from tests.crm.outbound.conftest import change_token, dispatch, now
 from whatsapp.capabilities import CAPABILITIES, KIB, MIB
 from whatsapp.outgoing import Audio, Document, Video
@@ -20,12 +21,6 @@ from whatsapp.simulator.media import MediaStore
 
 pytestmark = pytest.mark.django_db
 CLOUD = CAPABILITIES["cloud"]
-
-
-def picture(kind: str = "PNG", size: tuple[int, int] = (320, 200)) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", size, "orange").save(out, kind)
-    return out.getvalue()
 
 
 def upload(content: bytes, name: str, mime_type: str = "") -> SimpleUploadedFile:

@@ -14,7 +14,7 @@ from crm.media import serving, storing
 from crm.models import Attachment, Direction, FileState, Message, MessageStatus, Source
 from tests.crm.api.conftest import create_token
 from tests.crm.media.conftest import files
-from tests.crm.media.test_outgoing import picture
+from tests.crm.media.pictures import picture
 from tests.crm.views.talk import conversation
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from django.db import connection, connections
+from django.db import connection
 
 from crm import inbound, outbound
 from crm.models import Message, MessageStatus
@@ -11,37 +11,9 @@ from crm.outbound import dispatching
 from crm.outbound.settling import Outcome, settle
 from crm.references import reference
 from tests import meta
+from tests.at_once import at_once
 from tests.cast import found_company
-from tests.crm.outbound.conftest import (
-    age,
-    dispatch,
-    intake_received,
-    now,
-    say,
-    talk,
-)
-
-
-def at_once(count: int, act) -> list:
-    """Run `act` on so many threads, each with a connection of its own; what they answered."""
-    answers, start = [], threading.Barrier(count)
-
-    def run():
-        try:
-            start.wait(10)
-            answers.append(act())
-        except Exception as error:
-            answers.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(isinstance(answer, Exception) for answer in answers), answers
-    return answers
+from tests.crm.outbound.conftest import age, dispatch, intake_received, now, say, talk
 
 
 def test_several_dispatchers_at_once_send_each_message_once_and_in_order(committed, simulator, texts, monkeypatch):
@@ -53,7 +25,7 @@ def test_several_dispatchers_at_once_send_each_message_once_and_in_order(committ
         for number in range(6):
             say(ours, person, f"{place}-{number}")
 
-    tried = at_once(4, lambda: dispatch(ours))
+    tried = at_once(*[lambda: dispatch(ours)] * 4)
 
     assert sum(tried) == 60
     assert sorted(texts()) == sorted(f"{place}-{number}" for place in range(10) for number in range(6))
@@ -86,8 +58,7 @@ def test_a_dispatcher_that_comes_while_another_one_claims_does_not_overtake_it(
         assert claiming.wait(5)
         return dispatch(ours)
 
-    acts = [lambda: dispatch(ours), later]
-    at_once(2, lambda: acts.pop()())
+    at_once(lambda: dispatch(ours), later)
 
     assert texts() == [f"{number}" for number in range(6)]
 
@@ -100,7 +71,7 @@ def test_several_reconcilers_at_once_resend_each_message_once(committed, setting
         age(ours, say(ours, rosa, status="unknown", attempt=1, unknown_at=now()), 61)
     intake_received(ours)
 
-    counts = at_once(4, outbound.reconcile)
+    counts = at_once(*[outbound.reconcile] * 4)
 
     assert sum(count["resent"] for count in counts) == 20
 
@@ -132,7 +103,7 @@ def test_answers_and_statuses_at_the_same_time_never_block_each_other(committed,
         except IndexError:
             return inbound.drain(batch=20)
 
-    at_once(4, act)
+    at_once(*[act] * 4)
     outbound.reconcile()
 
     with ours.transaction():

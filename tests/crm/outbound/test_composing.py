@@ -5,7 +5,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connections
 
 from crm import outbound, routing
 from crm.explanations import (
@@ -20,6 +19,7 @@ from crm.explanations import (
 )
 from crm.models import Conversation, Episode, Identity, Message, Priority, Reaction, Source
 from tests import meta
+from tests.at_once import at_once
 from tests.cast import found_company
 from tests.crm.outbound.conftest import now, say, talk
 from whatsapp.errors import Reason
@@ -292,28 +292,15 @@ def test_the_same_client_id_in_another_conversation_is_another_message(ours, ros
 
 def test_two_requests_with_one_client_id_at_the_same_time_are_one_message(committed):
     ours = found_company("ours", number_id="100000000000001")
-    rosa, client_id, both = talk(ours), uuid4(), threading.Barrier(6)
-    made, raised = [], []
+    rosa, client_id, all_six = talk(ours), uuid4(), threading.Barrier(6)
 
     def click():
-        try:
-            with ours.transaction():
-                mine = Conversation.objects.select_related("contact", "number").get(pk=rosa.pk)
-                both.wait(10)
-                made.append(compose(mine, Text("hola"), client_id=client_id).pk)
-        except Exception as error:
-            raised.append(error)
-        finally:
-            connections.close_all()
+        with ours.transaction():
+            mine = Conversation.objects.select_related("contact", "number").get(pk=rosa.pk)
+            all_six.wait(10)
+            return compose(mine, Text("hola"), client_id=client_id).pk
 
-    clicks = [threading.Thread(target=click) for _ in range(6)]
-    for one in clicks:
-        one.start()
-    for one in clicks:
-        one.join(20)
-
-    assert not raised
-    assert (len(made), len(set(made))) == (6, 1)
+    assert len(set(at_once(*[click] * 6))) == 1
     with ours.transaction():
         assert Message.objects.filter(direction="outbound").count() == 1
 

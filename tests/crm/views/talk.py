@@ -7,6 +7,7 @@ from uuid import uuid4
 from crm.models import Contact, Conversation, Direction, Identity, Message, MessageStatus, Source
 from tests.cast import Company
 
+FRAGMENT = {"HX-Request": "true"}
 NOON = datetime(2026, 11, 24, 17, 0, tzinfo=UTC)  # 12:00 in Lima
 
 

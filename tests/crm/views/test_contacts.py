@@ -11,10 +11,8 @@ from crm import contacts
 from crm.models import Contact, ContactImport, ContactMerge, Conversation, Identity, Message
 from tenants import clock
 from tests.crm.views.talk import conversation, inbound
-from tests.crm.views.test_handling import ana
 
 pytestmark = pytest.mark.django_db
-__all__ = ["ana"]
 ENGLISH = {"accept-language": "en"}
 
 

@@ -6,21 +6,7 @@ import pytest
 from django.utils import timezone
 
 from crm.models import ConversationStatus
-from tests.crm.views.talk import conversation
-
-FRAGMENT = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def rosa(ours):
-    with ours.transaction():
-        return conversation(ours, "Rosa Quispe", now=timezone.now())
-
-
-@pytest.fixture
-def ana(client, ours):
-    client.force_login(ours.ana.user)
-    return client
+from tests.crm.views.talk import FRAGMENT
 
 
 def act(client, conversation, resource, headers=FRAGMENT, **fields):

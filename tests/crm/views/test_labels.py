@@ -4,10 +4,7 @@ from django.utils import timezone
 
 from crm import contacts
 from crm.models import Contact
-from tests.crm.views.talk import conversation
-from tests.crm.views.test_handling import FRAGMENT, ana, rosa
-
-__all__ = ["ana", "rosa"]
+from tests.crm.views.talk import FRAGMENT, conversation
 
 
 def labels(company, talk) -> list[str]:

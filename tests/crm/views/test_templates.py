@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from crm import bells
-from tests.sequences.test_views import signed_in
+from tests.cast import signed_in
 from whatsapp.models import Template, TemplateChange
 
 pytestmark = pytest.mark.django_db

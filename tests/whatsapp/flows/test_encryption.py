@@ -2,16 +2,15 @@
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from tests.whatsapp.flows.phone import locked, unlocked
+from tests.whatsapp.flows.vectors import VECTORS
 from whatsapp.flows.encryption import CannotOpen, new_pair, opened
 
-VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors.json").read_text())
 KEY, OTHER = VECTORS["key"]["private_key"], VECTORS["other_key"]["private_key"]
 
 

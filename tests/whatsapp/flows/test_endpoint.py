@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tenants import clock
 from tests.whatsapp.flows.phone import Phone
-from tests.whatsapp.flows.test_encryption import VECTORS
+from tests.whatsapp.flows.vectors import VECTORS
 from whatsapp.flows import endpoint, keys
 from whatsapp.models import Endpoint, FlowKey, Number
 from whatsapp.strangers import MOST_FORGED, Strangers

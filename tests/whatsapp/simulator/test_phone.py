@@ -5,25 +5,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
 from tests.whatsapp.simulator.conftest import NUMBER, Application, Business
+from tests.whatsapp.simulator.panel import BRUNO, DIEGO, JORGE, page, submit
 from whatsapp.simulator.process import Simulator, wait_until
-
-DIEGO, BRUNO, JORGE = "51987650101", "51987650808", "5215561230707"
-
-
-def page(simulator: Simulator, **query: str) -> str:
-    with urllib.request.urlopen(f"{simulator.url}/?{urlencode(query)}") as answer:
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        return answer.read().decode()
-
-
-def submit(simulator: Simulator, path: str, **fields: str) -> str:
-    with urllib.request.urlopen(f"{simulator.url}{path}", urlencode(fields).encode()) as answer:
-        return answer.read().decode()
 
 
 def test_a_person_writes_from_the_page_and_it_reaches_the_application(simulator: Simulator, application: Application):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.whatsapp.simulator.conftest import NUMBER, TOKEN, Application
-from tests.whatsapp.simulator.test_phone import DIEGO, page, submit
+from tests.whatsapp.simulator.panel import DIEGO, page, submit
 from whatsapp.simulator.process import Simulator, wait_until
 
 STATUS, QUALITY = "message_template_status_update", "message_template_quality_update"
