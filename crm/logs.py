@@ -123,7 +123,6 @@ def report_errors(dsn: str, *, transport: Any = None) -> None:
     sentry_sdk.init(
         dsn=dsn,
         transport=transport,
-        send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
         before_send=lambda event, hint: redacted(event),
