@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ os.environ.update(
 )
 for _name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
     os.environ.pop(_name, None)
-_hands_out = "PYTEST_XDIST_WORKER" not in os.environ and any(each.startswith("-n") for each in sys.argv[1:])
+_processes = [each.removeprefix("-n") or after for each, after in pairwise([*sys.argv, ""]) if each.startswith("-n")]
+_hands_out = "PYTEST_XDIST_WORKER" not in os.environ and any(each != "0" for each in _processes)
 if not _hands_out:
     migrated.provide(_data_dir)
 set_local_environment()
