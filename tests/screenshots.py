@@ -1,5 +1,7 @@
 """The pictures of the documentation, taken from a running demo: `.venv/bin/python -m tests.screenshots`.
 
+A minute after its first start, when it has looked for blocks once.
+
 `… -m tests.screenshots <address> <simulator> kinds` takes those of docs/whatsapp.md alone.
 """
 
@@ -117,6 +119,7 @@ def _take_pages(browser: Browser, url: str, simulator: str) -> None:
     page.goto("/accounts/login/")
     _shoot(page, "login")
     page.goto(simulator)
+    page.get_by_text("Valentina Muñoz").first.click()
     _shoot(page, "simulator")
 
 
