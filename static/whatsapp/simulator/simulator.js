@@ -15,6 +15,14 @@
     if (chat) chat.scrollTop = chat.scrollHeight;
   };
 
+  // Who reads the end of the chat goes on doing so, also when a picture arrives and needs its room.
+  let following = true;
+  const follow = ({ target }) => {
+    if (target.id === "chat") following = target.scrollHeight - target.scrollTop - target.clientHeight < 80;
+  };
+  document.addEventListener("scroll", follow, true);
+  document.addEventListener("load", ({ target }) => following && target.closest?.("#chat") && toBottom(), true);
+
   // A part is left alone while someone types or chooses in it; elsewhere the focus stays on the same control.
   const controls = (part) => [...part.querySelectorAll("a, button, input, select, summary")];
   const swap = (fresh) => {
@@ -50,10 +58,10 @@
     const chat = old.querySelector("#chat");
     const fresh = next.querySelector("#chat");
     if (chat.innerHTML === fresh.innerHTML) return;
-    const following = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 80;
     const at = chat.scrollTop;
     chat.replaceChildren(...fresh.childNodes);
-    chat.scrollTop = following ? chat.scrollHeight : at;
+    if (following) toBottom();
+    else chat.scrollTop = at;
   };
 
   let asked = false;
