@@ -106,19 +106,26 @@ class Conversation(TenantModel):
             TenantReference("assignee", name="crm_conversation_assignee_fk"),
         ]
         # The planner knows from `crm_conversation_places` (migration 0016) which queues and people are whose.
+        # What they include is what the fence and an agent's rights ask of each row: the inbox is counted from them alone.
         indexes = [
             # "All": newest first
-            models.Index(fields=["tenant", "-last_message_at", "-id"], name="crm_conversation_newest"),
+            models.Index(
+                fields=["tenant", "-last_message_at", "-id"],
+                name="crm_conversation_newest",
+                include=["erased_at", "queue", "assignee"],
+            ),
             # "To answer" and "Running out": what closes first
             models.Index(
                 fields=["tenant", "window_expires_at", "id"],
                 name="crm_conversation_waiting",
+                include=["erased_at", "queue", "assignee"],
                 condition=models.Q(status="open", waiting_since__isnull=False),
             ),
             # Answered and open, newest first (below the waiting ones); queue and assignee filters ride on it
             models.Index(
                 fields=["tenant", "queue", "-last_message_at", "-id"],
                 name="crm_conversation_queue",
+                include=["erased_at", "assignee"],
                 condition=~models.Q(status="closed"),
             ),
             models.Index(
