@@ -4,21 +4,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.utils import timezone
 
 from crm.models import ConversationStatus
 from tests.crm.views.talk import conversation, inbound
-
-
-@pytest.fixture
-def now():
-    return timezone.now()
-
-
-@pytest.fixture
-def ana(client, ours):
-    client.force_login(ours.ana.user)
-    return client
 
 
 def changes(client, **query) -> str:

@@ -5,18 +5,12 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.utils import timezone
 
 from crm.models import Message, MessageStatus
 from tests.crm.views.talk import conversation, inbound, outbound
 from whatsapp.models import Number, Template
 
 FRAGMENT = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def now():
-    return timezone.now()
 
 
 @pytest.fixture
@@ -44,12 +38,6 @@ def template(ours):
             status="APPROVED",
             components=[{"type": "BODY", "text": "Hola {{1}}, tu pedido {{2}} sale hoy."}],
         )
-
-
-@pytest.fixture
-def ana(client, ours):
-    client.force_login(ours.ana.user)
-    return client
 
 
 def send(client, conversation, text, *, client_id=None, headers=FRAGMENT, **fields):

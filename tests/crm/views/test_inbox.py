@@ -4,28 +4,10 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.utils import timezone
 
 from crm.models import ConversationStatus
 from crm.views import listing
 from tests.crm.views.talk import conversation, inbound, outbound
-
-
-@pytest.fixture
-def now():
-    return timezone.now()
-
-
-@pytest.fixture
-def ana(client, ours):
-    client.force_login(ours.ana.user)
-    return client
-
-
-@pytest.fixture
-def supervisor(client, ours):
-    client.force_login(ours.supervisor.user)
-    return client
 
 
 def names(response) -> list[str]:

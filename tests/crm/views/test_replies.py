@@ -20,12 +20,6 @@ GOOD = {
 
 
 @pytest.fixture
-def ana(client, ours):
-    client.force_login(ours.ana.user)
-    return client
-
-
-@pytest.fixture
 def supervisor(ours):
     client = Client()
     client.force_login(ours.supervisor.user)

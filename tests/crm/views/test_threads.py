@@ -4,7 +4,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.utils import timezone
 
 from crm.models import Activity, Attachment, MessageStatus, Reaction
 from crm.views import log
@@ -12,20 +11,9 @@ from tests.crm.views.talk import conversation, inbound, outbound
 
 
 @pytest.fixture
-def now():
-    return timezone.now()
-
-
-@pytest.fixture
 def rosa(ours, now):
     with ours.transaction():
         return conversation(ours, "Rosa Quispe", now=now, unread_count=0)
-
-
-@pytest.fixture
-def ana(client, ours):
-    client.force_login(ours.ana.user)
-    return client
 
 
 def shown(client, conversation, **query) -> str:

@@ -3,19 +3,7 @@
 import pytest
 
 from crm.models import Contact, Identity
-from tenants import clock
 from tests.crm.views.talk import conversation
-
-
-@pytest.fixture
-def now():
-    return clock.now()
-
-
-@pytest.fixture
-def supervisor(client, ours):
-    client.force_login(ours.supervisor.user)
-    return client
 
 
 @pytest.fixture
