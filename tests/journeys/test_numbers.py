@@ -48,7 +48,7 @@ def test_a_number_is_connected_until_everything_is_green(running, person):
     expect(state["queue"]).to_have_attribute("data-state", "pass")
 
     state["loop"].locator("button").click()
-    expect(state["loop"]).to_have_attribute("data-state", "wait")
+    expect(state["loop"]).to_contain_text("esperando un mensaje")
     running.customer_writes(**MAYOR, **{"from": "56987009001"}, name="Mayorista Primera", text="¿precio por docena?")
     expect(state["loop"]).to_have_attribute("data-state", "pass")
     page = admin.url

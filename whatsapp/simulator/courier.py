@@ -224,21 +224,27 @@ class _Line:
         self._connection: http.client.HTTPConnection | None = None
 
     def post(self, body: bytes, *, path: str, signature: str) -> int:
-        """The HTTP status, or 0 when there was no answer."""
+        """The HTTP status, or 0 when there was no answer.
+
+        A server closes a connection that was idle: what was written on such a one goes at once over a fresh one.
+        """
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "facebookexternalua",
             "X-Hub-Signature-256": signature,
         }
+        was_kept = self._connection is not None
         try:
             self._connection = self._connection or self._connect()
             self._connection.request("POST", path or self._url.path, body, headers)
             answer = self._connection.getresponse()
             answer.read()
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
             if self._connection:
                 self._connection.close()
             self._connection = None
+            if was_kept and isinstance(error, ConnectionError):
+                return self.post(body, path=path, signature=signature)
             return 0
         return answer.status
 

@@ -26,6 +26,7 @@ class Application:
         self.raw: list[bytes] = []
         self.forged = 0
         self.answers: list[int] = []  # statuses for the next requests; 200 afterwards
+        self.hangs_up = False  # closes the connection after each answer, without having said so
         application = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -36,6 +37,7 @@ class Application:
                 self.send_response(application.take(body, self.headers.get("X-Hub-Signature-256", "")))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+                self.close_connection = self.close_connection or application.hangs_up
 
             def do_GET(self) -> None:
                 query = parse_qs(urlsplit(self.path).query)
@@ -122,6 +124,7 @@ def simulator(running: tuple[Simulator, Application]) -> Simulator:
     application.received.clear()
     application.raw.clear()
     application.answers.clear()
+    application.hangs_up = False
     simulator.faults(status_delay=QUICK)
     return simulator
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.whatsapp.simulator.conftest import NUMBER, TOKEN, Application, Business
 from whatsapp.simulator.process import Refused, Simulator, wait_until
+from whatsapp.simulator.settings import Settings
 
 CUSTOMER = "51912345678"
 TARGET = "wamid.HBgLTEST"
@@ -156,6 +157,17 @@ def test_a_refused_webhook_comes_again(simulator: Simulator, application: Applic
 
     assert application.message(wamid)
     assert application.answers == []
+
+
+def test_no_webhook_waits_because_an_idle_connection_was_closed(simulator: Simulator, application: Application):
+    application.hangs_up = True
+    failed = simulator.call("GET", "/control/state")["webhooks"]["failed_tries"]
+
+    for _ in range(2 * Settings.connections):  # each of them has met a closed one then
+        (wamid,) = simulator.inbound(phone_number_id=NUMBER, sender=CUSTOMER, text="¿Hola?")
+        assert application.message(wamid)
+
+    assert simulator.call("GET", "/control/state")["webhooks"]["failed_tries"] == failed
 
 
 def test_what_cannot_be_written_is_explained(simulator: Simulator):
