@@ -26,7 +26,7 @@ def test_each_recipient_gets_it_once_and_pausing_takes_effect_within_two_seconds
         broadcast = zygote.call("tests.faults.people:broadcast", tenant=company["tenant"], count=count, per_minute=pace)
         about = {"tenant": company["tenant"], "broadcast": broadcast}
         with web_slots(zygote, [port]), worker_slots(zygote) as workers, beats(zygote, broadcast=1):
-            wait_until(lambda: len(whatsapp.ledger()) > count // 5, seconds=600)
+            wait_until(lambda: len(whatsapp.ledger()) > count // 5, seconds=120)
             assert zygote.call("tests.faults.people:order", **about, do="pause")
             time.sleep(2)
             at_pause = len(whatsapp.ledger())

@@ -36,8 +36,8 @@ def test_a_rolling_restart_with_a_migration_in_the_middle(stage: Stage, scale):
                         ends[_replace(slot)] += 1
                     # The next release's column, while the code of this one runs.
                     stage.sql(f"ALTER TABLE crm_message ADD COLUMN of_the_next_release_{n} text NOT NULL DEFAULT ''")
-                wait_until(lambda: not meta.waiting, seconds=600)
-            wait_until(lambda: not zygote.is_alive(writing), seconds=600)
+                wait_until(lambda: not meta.waiting, seconds=120)
+            wait_until(lambda: not zygote.is_alive(writing), seconds=60)
             wait_until(lambda: stage.one(BACKLOG) == 0)
             wait_until(lambda: stage.one(UNSENT) == 0)
         for n in range(rounds):

@@ -30,7 +30,7 @@ def test_nothing_is_lost_and_nothing_doubled_while_everything_is_killed(stage: S
                     wait_until(lambda: web_killer.is_done and worker_killer.is_done, seconds=900)
                 last_kill = max(web_killer.last_at, worker_killer.last_at)
                 meta.rate = None
-                wait_until(lambda: not meta.waiting, seconds=600)
+                wait_until(lambda: not meta.waiting, seconds=120)
             wait_until(lambda: stage.one(BACKLOG) == 0, seconds=60)
             drained = time.monotonic() - last_kill
             history = meta.history

@@ -101,7 +101,7 @@ def test_a_number_that_is_too_fast_is_not_stormed(stage: Stage, scale, scene):
         tries = stage.one(_TRIES) - first
         whatsapp.clear_faults()
         whatsapp.faults(answering=False, withhold_statuses=True)
-        wait_until(lambda: stage.one(_ACCEPTED) == count, seconds=600)
+        wait_until(lambda: stage.one(_ACCEPTED) == count, seconds=120)
 
     never, doubled, _ = count_sends(stage, whatsapp)
     report.note("F8", "130429 (too fast) for a while", f"{count} sends, {seconds} s",

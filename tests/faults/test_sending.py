@@ -28,7 +28,7 @@ def test_nothing_is_left_out_and_nothing_sent_twice_while_senders_are_killed(sta
                 writing = zygote.call("tests.faults.people:compose", wait=False, tenant=company["tenant"], count=count)
                 with Killer(workers, life_s=(0.05, 0.6), most=kills) as killer:
                     wait_until(lambda: killer.is_done, seconds=600)
-                wait_until(lambda: not zygote.is_alive(writing), seconds=600)
+                wait_until(lambda: not zygote.is_alive(writing), seconds=scale(120, 600))
                 _wait_for_the_grace(stage, grace=grace, late=late[1])
                 shown = stage.one(UNKNOWN)
                 never, doubled, _ = count_sends(stage, whatsapp)

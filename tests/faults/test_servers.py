@@ -38,7 +38,7 @@ def test_database_sessions_that_are_ended_at_random(stage: Stage, scale):
                 time.sleep(random.uniform(0.3, 1.2))
                 ended += stage.one(_END_SESSIONS, 3)
             meta.rate = None
-            wait_until(lambda: not meta.waiting, seconds=600)
+            wait_until(lambda: not meta.waiting, seconds=120)
         wait_until(lambda: stage.one(BACKLOG) == 0)
 
         lost, doubled = count_messages(stage, meta.history.acknowledged)
@@ -138,7 +138,7 @@ def test_postgresql_that_is_stalled_and_cut_off(stage: Stage, scale):
                     line.stalled = False
                     time.sleep(0.5)
                     line.clear()
-                wait_until(lambda: not meta.waiting, seconds=600)
+                wait_until(lambda: not meta.waiting, seconds=120)
             wait_until(lambda: stage.one(BACKLOG) == 0)
 
         lost, doubled = count_messages(stage, meta.history.acknowledged)

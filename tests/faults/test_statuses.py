@@ -72,7 +72,7 @@ def test_shuffled_and_doubled_statuses_that_beat_the_answer(stage: Stage, scale)
             zygote.call("tests.faults.people:compose", wait=False, tenant=company["tenant"], count=count)
             with Killer(workers, life_s=(0.3, 1.2), most=kills) as killer:
                 wait_until(lambda: killer.is_done, seconds=300)
-            wait_until(lambda: len(whatsapp.ledger()) + stage.one(_IN_DOUBT) >= count, seconds=600)
+            wait_until(lambda: len(whatsapp.ledger()) + stage.one(_IN_DOUBT) >= count, seconds=120)
             wait_until(lambda: stage.one(_READ) + stage.one(_IN_DOUBT) == count, seconds=60)
         never, doubled, _ = count_sends(stage, whatsapp)
         states = dict(stage.sql("SELECT status, count(*) FROM crm_message WHERE direction = 'outbound' GROUP BY 1"))

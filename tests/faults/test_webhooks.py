@@ -35,7 +35,7 @@ def test_every_webhook_ten_times_at_once(stage: Stage, scale, product):
     webhooks = texts(count, people=count // 4)
     with Meta([port], threads=20) as sender:
         sender.deliver(webhook for webhook in webhooks for _ in range(10))
-        wait_until(lambda: not sender.waiting, seconds=600)
+        wait_until(lambda: not sender.waiting, seconds=120)
     wait_until(lambda: stage.one(BACKLOG) == 0)
 
     lost, doubled = count_messages(stage, sender.history.acknowledged)
@@ -162,7 +162,7 @@ def _pass_the_time(stage: Stage) -> str:
 def _deliver(stage: Stage, port: int, webhooks: list[tuple[str, bytes]], *, left: int = 0) -> None:
     with Meta([port]) as sender:
         sender.deliver(webhooks)
-        wait_until(lambda: not sender.waiting, seconds=600)
+        wait_until(lambda: not sender.waiting, seconds=120)
     wait_until(lambda: stage.one(BACKLOG) == left)
 
 

@@ -20,7 +20,7 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 600  # migrated and filled for the first time, on a machine that may be slow
+READY_SECONDS = 180
 # A journey asserts what a person sees in the end, on a machine that may be busy; how fast it comes is the benchmark's.
 expect.set_options(timeout=30_000)
 # All sign in from one address, which may do so 30 times a minute (allauth's limit "login").
